@@ -1,0 +1,59 @@
+//! Random numbers from counter-based streams: a value depends on (seed, purpose, counter) and on nothing else.
+//!
+//! Because a stream is addressed and never advanced from one step to the next, resuming, skipping work or changing the
+//! number of threads cannot change it. The counter is nearly always the number of images seen.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// What a stream is for. Streams of different purposes are independent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Initial weights of the generator; the counter is unused (0).
+    GeneratorWeights = 1,
+    /// Initial weights of the discriminator; the counter is unused (0).
+    CriticWeights = 2,
+    /// Latents of a training step, of the critic's fakes and, where they are the same, the generator's; the counter is
+    /// images seen.
+    TrainingLatents = 3,
+    /// The latent of one sample a user asks for; the seed is the sample's own, the counter 0.
+    SampleLatents = 4,
+    /// Order of a data set; the counter is the epoch.
+    Shuffle = 5,
+    /// Whether an image is mirrored; the counter is the image's position in the training sequence.
+    Mirror = 6,
+    /// Points of a synthetic data set; the counter is the point's index.
+    Synthetic = 7,
+    /// Latents of a generator's move that draws its own; the counter is images seen.
+    GeneratorLatents = 8,
+}
+
+/// The stream for `purpose` at `counter` under `seed`.
+pub fn stream(seed: u64, purpose: Purpose, counter: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[0..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
+    key[16..24].copy_from_slice(&counter.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}
+
+/// `n` standard normal values from `rng`.
+pub fn normal(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
+    (0..n).map(|_| StandardNormal.sample(rng)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_depends_on_all_three_keys() {
+        let first = |seed, purpose, counter| normal(&mut stream(seed, purpose, counter), 4);
+        let base = first(1, Purpose::Shuffle, 0);
+        assert_eq!(base, first(1, Purpose::Shuffle, 0));
+        assert_ne!(base, first(2, Purpose::Shuffle, 0));
+        assert_ne!(base, first(1, Purpose::Mirror, 0));
+        assert_ne!(base, first(1, Purpose::Shuffle, 1));
+    }
+}
