@@ -1,0 +1,71 @@
+//! Training data: what a data set is, the ones that can be opened, and the loader that turns one into batches.
+//!
+//! [`open`] resolves a [`DataConfig`] into a [`Dataset`]; a [`Loader`] walks it in a shuffled order that depends on the
+//! seed alone. Between here and a method, images are `[C, H, W]`, `f32` in [-1, 1].
+
+mod config;
+mod registry;
+
+mod batch;
+mod loader;
+
+mod archive;
+mod fashion_mnist;
+mod folder;
+mod idx;
+mod labels;
+mod pictures;
+mod survey;
+mod synthetic;
+
+mod inspect;
+
+use crate::error::Result;
+use crate::image::Shape;
+
+pub use batch::Batch;
+pub use config::{Channels, DataConfig, Size};
+pub use inspect::{Report, inspect};
+pub use loader::{Loader, LoaderConfig};
+pub use registry::{Opened, SETS, SetEntry, open};
+pub use synthetic::{Modes, modes};
+
+/// Samples addressed by their index. Reading is safe from any thread, and the same index always gives the same sample.
+pub trait Dataset: Send + Sync {
+    /// "fashion-mnist", or the name of the folder or file.
+    fn name(&self) -> &str;
+
+    /// How many samples there are; never zero.
+    fn len(&self) -> usize;
+
+    /// The shape of every sample.
+    fn shape(&self) -> Shape;
+
+    /// The names of the classes, by label; empty where the data has none.
+    fn classes(&self) -> &[String];
+
+    /// One line for a person: how many samples, where they came from, what was converted.
+    fn description(&self) -> &str;
+
+    /// The sample at `index`, below [`Dataset::len`].
+    fn read(&self, index: usize) -> Result<Sample>;
+
+    /// The names of the tensors in a batch: "real", and "label" where there are classes.
+    fn yields(&self) -> Vec<&'static str> {
+        if self.classes().is_empty() { vec!["real"] } else { vec!["real", "label"] }
+    }
+
+    /// Whether there is no sample; a set that opened has at least one.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One training example.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// `[C, H, W]`, in [-1, 1].
+    pub values: Vec<f32>,
+    /// An index into [`Dataset::classes`].
+    pub label: Option<u32>,
+}

@@ -1,0 +1,416 @@
+//! A data set of picture files, wherever they lie: scanned by header when opened, decoded when read.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
+
+use super::archive::{Archive, is_zip};
+use super::folder::Folder;
+use super::labels::{self, Labels};
+use super::survey::Survey;
+use super::{DataConfig, Dataset, Sample};
+use crate::error::{Error, Result};
+use crate::image::{Fit, Header, Picture, Shape, conform, decode, has_an_end, probe, to_unit};
+
+/// The optional file with labels beside the pictures.
+pub(super) const LISTING: &str = "dataset.json";
+
+/// A larger file, in bytes, is not a picture, and is not read into memory.
+pub(super) const MAX_FILE_BYTES: u64 = 256 << 20;
+
+const ENDINGS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"];
+
+/// Headers nearly always lie within this many bytes of the beginning; where one does not, the whole file is read.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// The mark that ends a whole file lies within this many bytes of its end.
+const END_BYTES: u64 = 64;
+
+/// Named picture files that can be read from any thread. Problems with a single file are texts, because they are
+/// reported and skipped.
+pub(super) trait Blobs: Send + Sync {
+    /// The folder or archive.
+    fn path(&self) -> &Path;
+    /// How to call it in a sentence: "pets/", "pets.zip".
+    fn title(&self) -> String;
+    /// The pictures by name, relative, parts joined by "/", sorted.
+    fn names(&self) -> &[String];
+    /// How many files are there that are not pictures.
+    fn n_others(&self) -> usize;
+    /// The content of [`LISTING`], if there is one.
+    fn listing(&self) -> Result<Option<Vec<u8>>>;
+    /// The first `n_bytes` of a picture's file.
+    fn head(&self, index: usize, n_bytes: u64) -> Result<Vec<u8>, String>;
+    /// The last `n_bytes` of a picture's file, where they can be had without reading all of it.
+    fn end(&self, index: usize, n_bytes: u64) -> Result<Option<Vec<u8>>, String>;
+    /// The whole of a picture's file.
+    fn read(&self, index: usize) -> Result<Vec<u8>, String>;
+}
+
+/// The pictures at `path` if that is a folder or an archive.
+pub(super) fn blobs_at(path: &Path) -> Result<Option<Box<dyn Blobs>>> {
+    if path.is_dir() {
+        Ok(Some(Box::new(Folder::list(path)?)))
+    } else if is_zip(path) {
+        Ok(Some(Box::new(Archive::list(path)?)))
+    } else {
+        Ok(None)
+    }
+}
+
+/// Whether a name ends like one of a picture.
+pub(super) fn is_picture(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+/// Whether any part of a name begins with a dot, or holds what macOS adds to archives.
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
+}
+
+/// The labels of the pictures called `names`.
+pub(super) fn labels_of(blobs: &dyn Blobs, names: &[&str]) -> Result<Labels> {
+    match blobs.listing()? {
+        Some(json) => {
+            labels::from_listing(&json, names).map_err(|reason| Error::file(blobs.path().join(LISTING), reason))
+        }
+        None => Ok(labels::from_folders(names)),
+    }
+}
+
+/// Opens the pictures of `blobs` as a data set.
+pub(super) fn open(blobs: Box<dyn Blobs>, config: &DataConfig) -> Result<Arc<dyn Dataset>> {
+    let names = blobs.names();
+    let headers: Vec<_> = (0..names.len()).into_par_iter().map(|index| header(blobs.as_ref(), index)).collect();
+    let mut readable = Vec::new();
+    for (index, header) in headers.iter().enumerate() {
+        match header {
+            Ok(header) => readable.push((index, header)),
+            Err(reason) => tracing::warn!("skipped {}: {reason}", blobs.path().join(&names[index]).display()),
+        }
+    }
+    if readable.is_empty() {
+        return Err(nothing_readable(blobs.as_ref(), headers.iter().find_map(|header| header.as_ref().err())));
+    }
+    let survey = Survey::new(readable.iter().map(|(_, header)| *header));
+    let shape = survey.shape(config);
+    let readable: Vec<usize> = readable.into_iter().map(|(index, _)| index).collect();
+    let kept: Vec<&str> = readable.iter().map(|&index| names[index].as_str()).collect();
+    let Labels { classes, labels } = labels_of(blobs.as_ref(), &kept)?;
+
+    let noun = if readable.len() == 1 { "image" } else { "images" };
+    let mut description = format!("{} {noun} from {} as {shape}", readable.len(), blobs.title());
+    let conversions = survey.conversions(shape, config.fit);
+    if !conversions.is_empty() {
+        description += &format!(": {}", conversions.join(", "));
+    }
+    let n_skipped = headers.len() - readable.len();
+    if n_skipped > 0 {
+        description += &format!("; {n_skipped} unreadable skipped");
+    }
+    let entries = readable
+        .iter()
+        .enumerate()
+        .map(|(place, &index)| Entry {
+            index,
+            label: labels.get(place).copied(),
+            is_broken: AtomicBool::new(false),
+            cached: OnceLock::new(),
+        })
+        .collect();
+    Ok(Arc::new(PictureSet {
+        name: blobs.title().trim_end_matches('/').to_owned(),
+        blobs,
+        entries,
+        classes,
+        shape,
+        fit: config.fit,
+        description,
+        cache_limit: config.cache_mb.saturating_mul(1 << 20),
+        n_cached_bytes: AtomicUsize::new(0),
+    }))
+}
+
+/// Reads the header, and decodes the file if its end does not look like the end of a picture: it may be cut off.
+fn header(blobs: &dyn Blobs, index: usize) -> Result<Header, String> {
+    let head = blobs.head(index, HEAD_BYTES)?;
+    let is_whole = (head.len() as u64) < HEAD_BYTES;
+    let header = match probe(&head) {
+        Err(_) if !is_whole => probe(&blobs.read(index)?)?,
+        result => result?,
+    };
+    let end = if is_whole { Some(head.clone()) } else { blobs.end(index, END_BYTES)? };
+    if end.is_some_and(|end| !has_an_end(&head, &end)) {
+        decode(&blobs.read(index)?)?;
+    }
+    Ok(header)
+}
+
+fn nothing_readable(blobs: &dyn Blobs, first_problem: Option<&String>) -> Error {
+    let found = match (blobs.names().len(), blobs.n_others(), first_problem) {
+        (0, 0, _) => "it is empty".to_owned(),
+        (0, n, _) => format!("it holds {n} files, none of them an image"),
+        (n, _, Some(problem)) => format!("it holds {n} image files, none of them readable (the first: {problem})"),
+        (n, _, None) => format!("it holds {n} image files, none of them readable"),
+    };
+    Error::file(blobs.path(), format!("holds no readable image; accepted: {}; {found}", ENDINGS.join(" ")))
+}
+
+struct PictureSet {
+    name: String,
+    blobs: Box<dyn Blobs>,
+    entries: Vec<Entry>,
+    classes: Vec<String>,
+    shape: Shape,
+    fit: Fit,
+    description: String,
+    /// In bytes.
+    cache_limit: usize,
+    n_cached_bytes: AtomicUsize,
+}
+
+/// A picture whose header could be read.
+struct Entry {
+    /// Its place among the blobs.
+    index: usize,
+    label: Option<u32>,
+    /// Set once decoding has failed.
+    is_broken: AtomicBool,
+    /// The conformed picture, where memory allows. Nothing is ever evicted: in a shuffled order every picture is as
+    /// likely to come next as any other, so a fixed subset serves as well as the best policy would.
+    cached: OnceLock<Picture>,
+}
+
+impl PictureSet {
+    fn picture(&self, entry: &Entry) -> Result<Vec<f32>, String> {
+        if let Some(picture) = entry.cached.get() {
+            return Ok(to_unit(picture));
+        }
+        let picture = conform(decode(&self.blobs.read(entry.index)?)?, self.shape, self.fit);
+        let values = to_unit(&picture);
+        let n_bytes = picture.n_bytes();
+        let n_before = self.n_cached_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        if n_before + n_bytes > self.cache_limit || entry.cached.set(picture).is_err() {
+            self.n_cached_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+        }
+        Ok(values)
+    }
+}
+
+impl Dataset for PictureSet {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// A picture that cannot be decoded is reported once, and the next readable one stands in for it, label included.
+    fn read(&self, index: usize) -> Result<Sample> {
+        let mut problem = None;
+        for entry in self.entries[index..].iter().chain(&self.entries[..index]) {
+            if entry.is_broken.load(Ordering::Relaxed) {
+                continue;
+            }
+            match self.picture(entry) {
+                Ok(values) => return Ok(Sample { values, label: entry.label }),
+                Err(reason) => {
+                    if !entry.is_broken.swap(true, Ordering::Relaxed) {
+                        let path = self.blobs.path().join(&self.blobs.names()[entry.index]);
+                        tracing::warn!(
+                            "{} cannot be decoded, the next image stands in for it: {reason}",
+                            path.display()
+                        );
+                    }
+                    problem = Some(reason);
+                }
+            }
+        }
+        Err(nothing_readable(self.blobs.as_ref(), problem.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::sync::Mutex;
+
+    use image::{DynamicImage, ImageFormat};
+
+    use super::*;
+
+    fn file(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    /// A grey PNG of 8x8 pixels of one `value`.
+    fn flat(value: u8) -> Vec<u8> {
+        let image = image::GrayImage::from_pixel(8, 8, image::Luma([value]));
+        file(&DynamicImage::ImageLuma8(image), ImageFormat::Png)
+    }
+
+    /// Files in memory that count how often they are read whole.
+    struct Memory {
+        names: Vec<String>,
+        files: Vec<Vec<u8>>,
+        n_reads: Arc<Mutex<Vec<usize>>>,
+    }
+
+    fn memory(files: Vec<(&str, Vec<u8>)>) -> (Box<dyn Blobs>, Arc<Mutex<Vec<usize>>>) {
+        let n_reads = Arc::new(Mutex::new(vec![0; files.len()]));
+        let (names, files) = files.into_iter().map(|(name, file)| (name.to_owned(), file)).unzip();
+        (Box::new(Memory { names, files, n_reads: n_reads.clone() }), n_reads)
+    }
+
+    impl Blobs for Memory {
+        fn path(&self) -> &Path {
+            Path::new("memory")
+        }
+        fn title(&self) -> String {
+            "memory/".into()
+        }
+        fn names(&self) -> &[String] {
+            &self.names
+        }
+        fn n_others(&self) -> usize {
+            37
+        }
+        fn listing(&self) -> Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+        fn end(&self, index: usize, n_bytes: u64) -> Result<Option<Vec<u8>>, String> {
+            let file = &self.files[index];
+            Ok(Some(file[file.len().saturating_sub(n_bytes as usize)..].to_vec()))
+        }
+
+        fn head(&self, index: usize, n_bytes: u64) -> Result<Vec<u8>, String> {
+            Ok(self.files[index][..self.files[index].len().min(n_bytes as usize)].to_vec())
+        }
+        fn read(&self, index: usize) -> Result<Vec<u8>, String> {
+            self.n_reads.lock().unwrap()[index] += 1;
+            Ok(self.files[index].clone())
+        }
+    }
+
+    #[test]
+    fn a_mixed_folder_reads_to_one_shape_and_says_what_it_converted() {
+        let (blobs, _) = memory(vec![
+            ("deep.png", file(&DynamicImage::new_rgb16(64, 48), ImageFormat::Png)),
+            ("grey.jpg", file(&DynamicImage::new_luma8(64, 48), ImageFormat::Jpeg)),
+            ("large.bmp", file(&DynamicImage::new_rgb8(300, 200), ImageFormat::Bmp)),
+            ("text.png", b"this is text".to_vec()),
+            ("clear.webp", file(&DynamicImage::new_rgba8(64, 48), ImageFormat::WebP)),
+        ]);
+        let config = DataConfig { size: "64x48".parse().unwrap(), ..DataConfig::default() };
+        let set = open(blobs, &config).unwrap();
+        assert_eq!(
+            set.description(),
+            "4 images from memory/ as 3x48x64: 1 grey to RGB, 1 RGBA flattened on white, 1 16-bit, \
+             1 resized (crop); 1 unreadable skipped"
+        );
+        for index in 0..set.len() {
+            assert_eq!(set.read(index).unwrap().values.len(), 3 * 48 * 64);
+        }
+        // The transparent picture is white once flattened.
+        assert!(set.read(3).unwrap().values.iter().all(|&v| v == 1.0));
+    }
+
+    /// A PNG whose beginning and end are as they should be, and whose pixels are not.
+    fn damaged() -> Vec<u8> {
+        let mut file = flat(1);
+        let middle = file.len() - 20;
+        file[middle] ^= 0xff;
+        file
+    }
+
+    #[test]
+    fn a_truncated_picture_is_skipped_and_counted_at_opening() {
+        let mut truncated = flat(1);
+        truncated.truncate(truncated.len() - 20);
+        let (blobs, _) = memory(vec![("1.png", truncated), ("2.png", flat(255))]);
+        let set = open(blobs, &DataConfig::default()).unwrap();
+        assert_eq!(set.description(), "1 image from memory/ as 1x8x8; 1 unreadable skipped");
+    }
+
+    #[test]
+    fn a_damaged_picture_is_replaced_by_the_next_one_with_its_label() {
+        let damaged = damaged();
+        let (blobs, _) = memory(vec![("a/1.png", damaged), ("b/2.png", flat(255)), ("b/3.png", flat(0))]);
+        let set = open(blobs, &DataConfig::default()).unwrap();
+        assert_eq!((set.len(), set.classes()), (3, ["a".to_owned(), "b".to_owned()].as_slice()));
+        let stand_in = set.read(0).unwrap();
+        assert_eq!((stand_in.values[0], stand_in.label), (1.0, Some(1)));
+        assert_eq!(set.read(0).unwrap(), set.read(1).unwrap());
+    }
+
+    #[test]
+    fn the_last_broken_picture_is_replaced_by_the_first() {
+        let damaged = damaged();
+        let (blobs, _) = memory(vec![("1.png", flat(255)), ("2.png", damaged.clone())]);
+        assert_eq!(open(blobs, &DataConfig::default()).unwrap().read(1).unwrap().values[0], 1.0);
+        let (blobs, _) = memory(vec![("1.png", damaged)]);
+        let problem = open(blobs, &DataConfig::default()).unwrap().read(0).unwrap_err().to_string();
+        assert!(problem.contains("none of them readable"), "{problem}");
+    }
+
+    #[test]
+    fn a_cached_picture_is_decoded_once_and_an_uncached_one_every_time() {
+        for (cache_mb, expected) in [(1, 1), (0, 3)] {
+            let (blobs, n_reads) = memory(vec![("1.png", flat(9)), ("2.png", flat(200))]);
+            let set = open(blobs, &DataConfig { cache_mb, ..DataConfig::default() }).unwrap();
+            let first = set.read(0).unwrap();
+            assert_eq!(first, set.read(0).unwrap());
+            assert_eq!(first, set.read(0).unwrap());
+            assert_eq!(n_reads.lock().unwrap()[0], expected);
+        }
+    }
+
+    #[test]
+    fn the_cache_stays_within_its_limit() {
+        let noise: Vec<_> =
+            (0..6).map(|i| (format!("{i}.png"), file(&DynamicImage::new_rgb8(512, 512), ImageFormat::Png))).collect();
+        let (blobs, n_reads) = memory(noise.iter().map(|(name, file)| (name.as_str(), file.clone())).collect());
+        // A picture takes 768 KiB, so one of them fits into a megabyte.
+        let config = DataConfig { size: "512".parse().unwrap(), cache_mb: 1, ..DataConfig::default() };
+        let set = open(blobs, &config).unwrap();
+        (0..12).for_each(|i| assert!(set.read(i % 6).is_ok()));
+        assert_eq!(*n_reads.lock().unwrap(), [1, 2, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn a_set_without_pictures_says_what_is_there() {
+        let problem = |files| open(memory(files).0, &DataConfig::default()).err().unwrap().to_string();
+        assert!(problem(vec![]).contains("it holds 37 files, none of them an image"));
+        assert!(problem(vec![("a.png", b"text".to_vec())]).contains("1 image files, none of them readable"));
+    }
+
+    #[test]
+    fn a_listing_beside_the_pictures_gives_their_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("00000")).unwrap();
+        std::fs::write(folder.path().join("00000/a.png"), flat(0)).unwrap();
+        std::fs::write(folder.path().join("00000/b.png"), flat(255)).unwrap();
+        std::fs::write(folder.path().join(LISTING), r#"{"labels": [["00000/a.png", 1], ["00000/b.png", 0]]}"#).unwrap();
+        let blobs = blobs_at(folder.path()).unwrap().unwrap();
+        let set = open(blobs, &DataConfig::default()).unwrap();
+        assert_eq!((set.read(0).unwrap().label, set.read(1).unwrap().label), (Some(1), Some(0)));
+    }
+}
