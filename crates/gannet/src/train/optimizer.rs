@@ -1,0 +1,159 @@
+//! Gradient descent with adaptive steps, over tensors of any rank by name.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::nn::state::{self, Path, Tensors};
+
+/// Which rule turns a gradient into a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Kingma and Ba 2015, algorithm 1.
+    Adam,
+    /// Tieleman and Hinton 2012, lecture 6.5; `beta_2` is its decay, `beta_1` is not used.
+    RmsProp,
+}
+
+/// The rule and its constants, without the learning rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Adam or RMSProp.
+    pub rule: Rule,
+    /// Decay of the first moment, in [0, 1).
+    pub beta_1: f64,
+    /// Decay of the second moment, in [0, 1).
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+/// Gradients by name, each flattened.
+pub type Gradients = BTreeMap<String, Tensor<1>>;
+
+/// A rule with its memory of past gradients.
+pub struct Optimizer {
+    settings: Settings,
+    n_steps: u64,
+    moments: BTreeMap<String, [Tensor<1>; 2]>,
+}
+
+impl Optimizer {
+    /// An optimizer that has seen no gradient.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, n_steps: 0, moments: BTreeMap::new() }
+    }
+
+    /// `module` after one step against `gradients`. Weights without a gradient stay as they are.
+    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, learning_rate: f64) -> M {
+        self.n_steps += 1;
+        module.map(&mut Step { path: Path::new(""), gradients, learning_rate, optimizer: self })
+    }
+
+    /// The change of one flattened weight.
+    fn change(&mut self, name: &str, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
+        let Settings { rule, beta_1, beta_2, epsilon } = self.settings;
+        let [first, second] = self.moments.remove(name).unwrap_or_else(|| {
+            let zeros = gradient.zeros_like();
+            [zeros.clone(), zeros]
+        });
+        let second = second * beta_2 + gradient.clone().square() * (1.0 - beta_2);
+        let (first, change) = match rule {
+            Rule::Adam => {
+                let t = self.n_steps as i32;
+                let first = first * beta_1 + gradient * (1.0 - beta_1);
+                let root = (second.clone() / (1.0 - beta_2.powi(t))).sqrt();
+                let change = first.clone() / (1.0 - beta_1.powi(t)) / (root + epsilon);
+                (first, change)
+            }
+            Rule::RmsProp => (first, gradient / (second.clone().sqrt() + epsilon)),
+        };
+        self.moments.insert(name.to_owned(), [first, second]);
+        change * -learning_rate
+    }
+
+    /// Writes the memory under `prefix`.
+    pub fn save(&self, prefix: &str, into: &mut Tensors) {
+        into.insert(format!("{prefix}.steps"), TensorData::new(vec![self.n_steps as i64], [1]));
+        for (name, [first, second]) in &self.moments {
+            into.insert(format!("{prefix}.first.{name}"), first.to_data());
+            into.insert(format!("{prefix}.second.{name}"), second.to_data());
+        }
+    }
+
+    /// Takes the memory for `module` from what [`save`](Self::save) wrote.
+    pub fn load<M: Module>(&mut self, module: &M, prefix: &str, from: &Tensors) -> Result<(), String> {
+        let steps = from.get(&format!("{prefix}.steps")).and_then(|data| data.as_slice::<i64>().ok()?.first().copied());
+        let steps = steps.ok_or_else(|| format!("it holds no count `{prefix}.steps`"))?;
+        self.n_steps = u64::try_from(steps).map_err(|_| format!("`{prefix}.steps` is {steps}, accepted: 0 or more"))?;
+        self.moments.clear();
+        if self.n_steps == 0 {
+            return Ok(());
+        }
+        let mut weights = Weights { path: Path::new(""), found: vec![] };
+        module.visit(&mut weights);
+        for (name, n_values, device) in weights.found {
+            let moment = |order: &str| {
+                let data = state::take(from, &format!("{prefix}.{order}.{name}"), &[n_values])?;
+                Ok::<_, String>(Tensor::from_data(data.clone(), &device))
+            };
+            let both = [moment("first")?, moment("second")?];
+            self.moments.insert(name, both);
+        }
+        Ok(())
+    }
+}
+
+struct Step<'a> {
+    path: Path,
+    gradients: Gradients,
+    learning_rate: f64,
+    optimizer: &'a mut Optimizer,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        let Some(gradient) = self.gradients.remove(&name) else { return param };
+        let change = self.optimizer.change(&name, gradient, self.learning_rate);
+        param.map(|weight| {
+            let moved = weight.clone().without_autodiff() + change.reshape(weight.dims());
+            Tensor::from_inner(moved).require_grad()
+        })
+    }
+}
+
+/// Lists the trained weights of a module: name, size, device.
+struct Weights {
+    path: Path,
+    found: Vec<(String, usize, burn::tensor::Device)>,
+}
+
+impl ModuleVisitor for Weights {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let weight = param.val();
+        if weight.is_require_grad() {
+            let n_values = weight.shape().num_elements();
+            self.found.push((self.path.name(), n_values, weight.device().without_autodiff()));
+        }
+    }
+}
