@@ -1,0 +1,160 @@
+//! Keeps the run directory: figures at every tick, pictures and state at every snapshot.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use super::{Config, RunDir, write_atomically};
+use crate::data::Dataset;
+use crate::generator::{Card, Generator};
+use crate::image::{self, Picture};
+use crate::method::Method;
+use crate::net::NetConfig;
+use crate::train::event::{Event, Observer, Tick};
+use crate::train::schedule::Moment;
+use crate::{Error, Result};
+
+const STATS: &str = "stats.jsonl";
+/// Columns and rows of the sheets that a run draws of its images.
+const SHEET_COLUMNS: usize = 8;
+/// Points that it draws where the data are points.
+const POINTS_DRAWN: usize = 1000;
+
+/// The observer that writes a run's files.
+pub struct Recorder<'a> {
+    run: &'a RunDir,
+    config: &'a Config,
+    net: &'a NetConfig,
+    dataset: Arc<dyn Dataset>,
+    device: Device,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder of `run`, which plays with networks of `net` on `dataset`.
+    pub fn new(
+        run: &'a RunDir,
+        config: &'a Config,
+        net: &'a NetConfig,
+        dataset: Arc<dyn Dataset>,
+        device: Device,
+    ) -> Self {
+        Self { run, config, net, dataset, device }
+    }
+
+    fn start(&self, method: &dyn Method, moment: Moment) -> Result<()> {
+        self.drop_figures_after(moment.images_seen)?;
+        if moment.images_seen == 0 {
+            self.draw_reals()?;
+            self.draw_fakes("fakes_init.png", &self.generator(method, moment))?;
+        }
+        Ok(())
+    }
+
+    fn draw_reals(&self) -> Result<()> {
+        let reals = self.some_reals()?;
+        let sheet = match self.dataset.shape() {
+            shape if shape.is_point() => image::scatter(&[], &points(&reals)),
+            shape => image::sheet(&reals, shape, SHEET_COLUMNS),
+        };
+        self.write_picture("reals.png", &sheet)
+    }
+
+    /// A grid of images, or points over real ones.
+    fn draw_fakes(&self, name: &str, generator: &Generator) -> Result<()> {
+        let seeds: Vec<u64> = (0..self.n_drawn() as u64).collect();
+        let sheet = if self.dataset.shape().is_point() {
+            image::scatter(&generator.points(&seeds)?, &points(&self.some_reals()?))
+        } else {
+            generator.sheet(&seeds, SHEET_COLUMNS)?
+        };
+        self.write_picture(name, &sheet)
+    }
+
+    /// Samples spread over the whole set, because files often come sorted by class.
+    fn some_reals(&self) -> Result<Vec<Vec<f32>>> {
+        let n = self.n_drawn().min(self.dataset.len());
+        (0..n).map(|i| Ok(self.dataset.read(i * self.dataset.len() / n)?.values)).collect()
+    }
+
+    fn n_drawn(&self) -> usize {
+        if self.dataset.shape().is_point() { POINTS_DRAWN } else { SHEET_COLUMNS * SHEET_COLUMNS }
+    }
+
+    fn write_picture(&self, name: &str, picture: &Picture) -> Result<()> {
+        let path = self.path(name);
+        let bytes = image::encode_png(picture, &[]).map_err(|reason| Error::file(&path, reason))?;
+        write_atomically(path, &bytes)
+    }
+
+    fn generator(&self, method: &dyn Method, moment: Moment) -> Generator {
+        let card = Card {
+            gannet: env!("CARGO_PKG_VERSION").into(),
+            shape: self.dataset.shape(),
+            classes: self.dataset.classes().to_vec(),
+            net: self.net.clone(),
+            images_seen: moment.images_seen,
+            data: self.dataset.description().to_owned(),
+            config: self.config.clone(),
+        };
+        Generator::new(card, method.average().clone(), self.device.clone())
+    }
+
+    /// The state comes last: a process killed in between resumes from the state before and draws the same again.
+    fn snapshot(&self, method: &dyn Method, moment: Moment) -> Result<()> {
+        let generator = self.generator(method, moment);
+        self.draw_fakes(&fakes_name(moment.images_seen), &generator)?;
+        generator.save(self.path("generator.safetensors"))?;
+        self.run.save(self.config, moment.images_seen, self.dataset.len(), method)
+    }
+
+    fn append_figures(&self, tick: &Tick) -> Result<()> {
+        let path = self.path(STATS);
+        let mut line = tick.to_json().to_string();
+        line.push('\n');
+        let append = || OpenOptions::new().create(true).append(true).open(&path)?.write_all(line.as_bytes());
+        append().map_err(Error::io("write", &path))
+    }
+
+    /// Figures that a killed process left behind its last snapshot will come again.
+    fn drop_figures_after(&self, images_seen: u64) -> Result<()> {
+        let path = self.path(STATS);
+        if !path.exists() {
+            return Ok(());
+        }
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let images = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("images")?.as_u64();
+        let kept: String = text
+            .lines()
+            .filter(|line| images(line).is_some_and(|images| images <= images_seen))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        write_atomically(path, kept.as_bytes())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.run.path().join(name)
+    }
+}
+
+/// The name of the sheet that a snapshot draws after `images_seen` images.
+pub fn fakes_name(images_seen: u64) -> String {
+    format!("fakes{:06}.png", images_seen / 1000)
+}
+
+impl Observer for Recorder<'_> {
+    fn observe(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::Started { moment, method } => self.start(*method, *moment),
+            Event::Step { .. } => Ok(()),
+            Event::Tick(tick) => self.append_figures(tick),
+            Event::Snapshot { moment, method } => self.snapshot(*method, *moment),
+        }
+    }
+}
+
+fn points(samples: &[Vec<f32>]) -> Vec<[f32; 2]> {
+    samples.iter().map(|values| [values[0], values[1]]).collect()
+}
