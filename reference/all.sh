@@ -1,0 +1,7 @@
+#!/bin/sh
+# Rewrites every golden file; `git diff --stat` then shows whether any value moved.
+set -e
+cd "$(dirname "$0")"
+for script in dcgan adam batch_norm losses; do
+    python "$script.py"
+done
