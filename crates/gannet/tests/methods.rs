@@ -1,0 +1,169 @@
+//! What every method of the registry owes its users, checked for all of them, and what one of them learns.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gannet::image::Shape;
+use gannet::method::{METHODS, MethodEntry};
+use gannet::train::event::{Event, Observer};
+use gannet::train::session::Session;
+use gannet::{Generator, data, run};
+
+/// A short training of `entry`, on points if it can learn them and on tiny images otherwise.
+fn session(entry: &MethodEntry, settings: &[&str]) -> Session {
+    let point = Shape { channels: 2, height: 1, width: 1 };
+    let data = if (entry.preset)(point).problems(point).is_empty() {
+        ["data.source=two-clusters", "method.net.width=16"].as_slice()
+    } else {
+        &["data.source=fashion-mnist", "data.size=8", "method.net.width=4"]
+    };
+    let name = format!("method.name={}", entry.name);
+    let common = [&name, "train.batch=16", "train.tick_kimg=0.08", "train.snap=2", "train.seed=3"];
+    let mut table = toml::Table::new();
+    for assignment in common.iter().chain(data).chain(settings) {
+        run::assign(&mut table, assignment).unwrap();
+    }
+    Session::prepare(&table).unwrap()
+}
+
+fn finish(session: &Session, outdir: &Path) -> PathBuf {
+    let run = session.create(outdir).unwrap();
+    let outcome = session.train(&run, &mut [], &AtomicBool::new(false)).unwrap();
+    assert!(outcome.is_complete);
+    run.path().to_path_buf()
+}
+
+fn newest_checkpoint(run: &Path) -> Vec<u8> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(run.join("checkpoints")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    std::fs::read(files.last().unwrap()).unwrap()
+}
+
+/// Raises its flag once so many images were seen.
+struct StopAt<'a>(u64, &'a AtomicBool);
+
+impl Observer for StopAt<'_> {
+    fn observe(&mut self, event: &Event) -> gannet::Result<()> {
+        if let Event::Step { moment, .. } = event {
+            self.1.store(moment.images_seen >= self.0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn every_method_is_deterministic_by_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in METHODS {
+        let [first, again, other] = ["train.seed=3", "train.seed=3", "train.seed=4"]
+            .map(|seed| newest_checkpoint(&finish(&session(entry, &["train.kimg=0.2", seed]), folder.path())));
+        assert!(first == again, "{}: the same seed gave other bytes", entry.name);
+        assert!(first != other, "{}: another seed gave the same bytes", entry.name);
+    }
+}
+
+#[test]
+fn for_every_method_stopping_and_resuming_equals_going_through() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in METHODS {
+        let through = finish(&session(entry, &["train.kimg=0.8"]), folder.path());
+
+        // Once it ends early and is given a later end, once it is stopped between two snapshots.
+        let short = session(entry, &["train.kimg=0.4"]);
+        let stopped = short.create(folder.path()).unwrap();
+        let stop = AtomicBool::new(false);
+        let mut stop_at = StopAt(170, &stop);
+        assert!(!short.train(&stopped, &mut [&mut stop_at], &stop).unwrap().is_complete);
+        short.train(&stopped, &mut [], &AtomicBool::new(false)).unwrap();
+
+        let path = stopped.path().to_path_buf();
+        drop(stopped);
+        let mut later = toml::Table::new();
+        run::assign(&mut later, "train.kimg=0.8").unwrap();
+        let resumed = Session::resume(&path, &later).unwrap();
+        let run = run::RunDir::open(&path).unwrap();
+        resumed.train(&run, &mut [], &AtomicBool::new(false)).unwrap();
+        assert!(newest_checkpoint(&through) == newest_checkpoint(&path), "{}", entry.name);
+        for file in ["generator.safetensors", "fakes_init.png", "fakes000000.png"] {
+            let [a, b] = [&through, &path].map(|run| std::fs::read(run.join(file)).unwrap());
+            assert!(a == b, "{}: {file} differs", entry.name);
+        }
+    }
+}
+
+#[test]
+fn every_method_leaves_a_generator_that_loads_and_samples_by_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in METHODS {
+        let run = finish(&session(entry, &["train.kimg=0.2"]), folder.path());
+        let generator = Generator::load(&run).unwrap();
+        let seeds: Vec<u64> = (0..40).collect();
+        let sheet = |seeds: &[u64]| generator.sheet(seeds, 8).unwrap();
+        let alone = |seed: u64| sheet(&[seed]);
+        assert!(sheet(&seeds) == sheet(&seeds), "{}", entry.name);
+        if generator.card().shape.is_point() {
+            let together = generator.points(&seeds).unwrap();
+            assert!(seeds.iter().all(|&seed| generator.points(&[seed]).unwrap()[0] == together[seed as usize]));
+        } else {
+            let together = generator.sample(&seeds).unwrap();
+            assert!(seeds.iter().all(|&seed| alone(seed) == together[seed as usize]), "{}", entry.name);
+        }
+        assert_ne!(alone(1), alone(2), "{}", entry.name);
+    }
+}
+
+#[test]
+fn every_method_reports_the_figures_of_the_game() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in METHODS {
+        let run = finish(&session(entry, &["train.kimg=0.2"]), folder.path());
+        let text = std::fs::read_to_string(run.join("stats.jsonl")).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.len() >= 2, "{text}");
+        for name in ["loss_generator", "loss_critic", "score_real", "score_fake", "gradient_norm_generator"] {
+            assert!(lines.iter().all(|line| line[name].as_f64().is_some_and(f64::is_finite)), "{}: {name}", entry.name);
+        }
+        for name in ["accuracy_real", "accuracy_fake"] {
+            let is_share = |line: &serde_json::Value| line[name].as_f64().is_some_and(|x| (0.0..=1.0).contains(&x));
+            assert!(lines.iter().all(is_share), "{}: {name}", entry.name);
+        }
+    }
+}
+
+/// Share of samples within three sigma of each mode.
+fn coverage(generator: &Generator, modes: &data::Modes) -> Vec<f64> {
+    let points = generator.points(&(0..1000).collect::<Vec<_>>()).unwrap();
+    let share = |centre: &[f32; 2]| {
+        let distance = |p: &[f32; 2]| (p[0] - centre[0]).hypot(p[1] - centre[1]);
+        points.iter().filter(|p| distance(p) < 3.0 * modes.sigma).count() as f64 / points.len() as f64
+    };
+    modes.centres.iter().map(share).collect()
+}
+
+#[test]
+fn vanilla_covers_both_modes_of_two_clusters() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = toml::Table::new();
+    for assignment in ["data.source=two-clusters", "method.name=vanilla", "train.kimg=100", "train.tick_kimg=50"] {
+        run::assign(&mut table, assignment).unwrap();
+    }
+    let run = finish(&Session::prepare(&table).unwrap(), folder.path());
+    let shares = coverage(&Generator::load(run).unwrap(), &data::modes("two-clusters").unwrap());
+    assert!(shares.iter().all(|&share| share > 0.25), "{shares:?}");
+    assert!(shares.iter().sum::<f64>() > 0.8, "{shares:?}");
+}
+
+#[test]
+fn every_recipe_resolves_and_every_method_has_one() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let mut names = vec![];
+    for path in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let recipe: toml::Table = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let session = Session::prepare(&recipe).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        names.push(session.config().method_name().to_owned());
+    }
+    assert!(METHODS.iter().all(|entry| names.iter().any(|name| name == entry.name)), "{names:?}");
+}
