@@ -1,0 +1,42 @@
+//! `gannet list`: what the registries hold.
+
+use clap::ValueEnum;
+use gannet::{data, device, method};
+use std::io::{Write, stdout};
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list devices")]
+pub(crate) struct Args {
+    /// Which registry
+    what: What,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    Methods,
+    Data,
+    Devices,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    match args.what {
+        What::Methods => {
+            for entry in method::METHODS {
+                writeln!(stdout(), "{:<14} {}\n{:<14} {}", entry.name, entry.summary, "", entry.paper)?;
+            }
+        }
+        What::Data => {
+            for entry in data::SETS {
+                writeln!(stdout(), "{:<14} {}", entry.name, entry.summary)?;
+            }
+            writeln!(stdout(), "{:<14} a folder of images, a ZIP of images, or an IDX file, by its path", "PATH")?;
+        }
+        What::Devices => {
+            for entry in device::DEVICES {
+                let absent = if entry.open.is_some() { "" } else { " (not in this build)" };
+                writeln!(stdout(), "{:<14} {}{absent}", entry.name, entry.summary)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The `gannet` command: one file per verb. Only this crate prints.
+
+mod data;
+mod list;
+mod numbers;
+mod sample;
+mod terminal;
+mod train;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train, run and look into generative adversarial networks.
+#[derive(Parser)]
+#[command(name = "gannet", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  gannet train                           a DCGAN on Fashion-MNIST, nothing to download
+  gannet train --data photos --kimg 500  a folder of your own images
+  gannet sample runs/00000-fashion-mnist-dcgan --seeds 0-63 --out samples.png
+
+`gannet VERB --help` says more.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Train a generator
+    Train(train::Args),
+    /// Draw samples from a trained generator
+    Sample(sample::Args),
+    /// List the methods, data sets and devices there are
+    List(list::Args),
+    /// Look at a data set
+    #[command(subcommand)]
+    Data(data::Verb),
+}
+
+/// Exit status of a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("GANNET_LOG").unwrap_or_else(|_| "warn,gannet=info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .without_time()
+        .with_target(false)
+        .init();
+    let outcome = match Cli::parse().verb {
+        Verb::Train(args) => train::run(&args),
+        Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Data(verb) => data::run(&verb).map(|()| ExitCode::SUCCESS),
+    };
+    outcome.unwrap_or_else(|error| {
+        let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        if error.downcast_ref().is_some_and(closed) {
+            return ExitCode::SUCCESS; // Whoever read the output, as `head` does, has seen enough.
+        }
+        eprintln!("error: {error:#}");
+        match error.downcast_ref() {
+            Some(gannet::Error::Diverged { .. }) => ExitCode::from(1),
+            _ => ExitCode::from(2),
+        }
+    })
+}

@@ -1,0 +1,104 @@
+//! The flags of `gannet train`, and the settings they amount to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use gannet::run;
+use toml::Table;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gannet train                                     recipes/fashion-mnist-dcgan.toml, which is built in
+  gannet train --data photos --set data.size=64x48 a folder, each image cropped to 64 wide and 48 high
+  gannet train --data photos.zip --budget 20m      as far as 20 minutes go
+  gannet train --method wgan --data ring --kimg 300
+  gannet train --config recipes/fashion-mnist-dcgan.toml --seed 2
+  gannet train --resume latest --kimg 400          go on, to a new end
+  gannet train --method dcgan --dry-run            settings, networks and expected time, nothing written")]
+pub(crate) struct Args {
+    /// How the game is played; see `gannet list methods` [default: dcgan for images, vanilla for points]
+    #[arg(long)]
+    pub(super) method: Option<String>,
+    /// A named data set, a folder, a ZIP or an IDX file [default: fashion-mnist]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(super) data: Option<String>,
+    /// Where the run's folder is made
+    #[arg(long, default_value = "runs")]
+    pub(super) outdir: PathBuf,
+    /// Real images shown in all, in thousands [default: 200, or the recipe's]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(super) kimg: Option<f64>,
+    /// Measure a few steps and plan the run to end in this time, such as 90s, 20m or 1h30m
+    #[arg(long, conflicts_with_all = ["kimg", "resume"], value_parser = humantime::parse_duration)]
+    pub(super) budget: Option<Duration>,
+    /// Images per batch [default: 64, or the recipe's]
+    #[arg(long)]
+    pub(super) batch: Option<usize>,
+    /// Seed of weights, latents and data order [default: 0]
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Any other setting; may be repeated. `--dry-run` shows them all
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Settings from a file, below those of the flags
+    #[arg(long, value_name = "RECIPE.toml")]
+    pub(super) config: Option<PathBuf>,
+    /// Go on with a run: its folder, its number in --outdir, or `latest`
+    #[arg(long, value_name = "RUN|latest")]
+    pub(super) resume: Option<String>,
+    /// Ticks between snapshots [default: 5]
+    #[arg(long, value_name = "TICKS")]
+    pub(super) snap: Option<u64>,
+    /// flex, wgpu, vulkan, libtorch or cuda, with :N for the N-th; see `gannet list devices` [default: flex]
+    #[arg(long)]
+    pub(super) device: Option<String>,
+    /// Say what would happen, and write nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+}
+
+/// What `gannet train` runs when neither data nor method nor recipe is named.
+const MAIN_JOB: &str = include_str!("../../../../recipes/fashion-mnist-dcgan.toml");
+
+impl Args {
+    /// The recipe, then `--set`, then the flags.
+    pub(super) fn settings(&self) -> anyhow::Result<Table> {
+        let mut table = match &self.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(gannet::Error::io("read", path))?;
+                toml::from_str(&text).with_context(|| format!("{} is not a recipe", path.display()))?
+            }
+            None if self.names_nothing() => toml::from_str(MAIN_JOB)?,
+            None => Table::new(),
+        };
+        self.set.iter().try_for_each(|assignment| run::assign(&mut table, assignment))?;
+        run::merge(&mut table, self.flags()?);
+        Ok(table)
+    }
+
+    fn names_nothing(&self) -> bool {
+        let is_named = |set: &String| set.starts_with("data.source") || set.starts_with("method.name");
+        self.data.is_none() && self.method.is_none() && self.resume.is_none() && !self.set.iter().any(is_named)
+    }
+
+    fn flags(&self) -> anyhow::Result<Table> {
+        let mut table = Table::new();
+        let mut put = |section: &str, key: &str, value: Option<toml::Value>| {
+            if let Some(value) = value {
+                let inner = Table::from_iter([(key.to_owned(), value)]);
+                run::merge(&mut table, Table::from_iter([(section.to_owned(), toml::Value::Table(inner))]));
+            }
+        };
+        let integer = |value: u64| i64::try_from(value).map(toml::Value::Integer);
+        put("method", "name", self.method.clone().map(Into::into));
+        put("data", "source", self.data.clone().map(Into::into));
+        put("train", "kimg", self.kimg.map(Into::into));
+        put("train", "batch", self.batch.map(|n| integer(n as u64)).transpose().context("--batch is too large")?);
+        put("train", "seed", self.seed.map(integer).transpose().context("--seed is too large")?);
+        put("train", "snap", self.snap.map(integer).transpose().context("--snap is too large")?);
+        put("train", "device", self.device.clone().map(Into::into));
+        Ok(table)
+    }
+}
