@@ -137,6 +137,7 @@ fn the_named_grid_is_there_when_the_last_step_overshoots() {
     let printed = succeed(folder.path(), words);
     let grid = printed.lines().find_map(|line| line.strip_prefix("samples ")).unwrap();
     assert!(folder.path().join(grid.trim()).is_file(), "{grid}");
+    assert!(succeed(folder.path(), "train --resume latest").contains(grid), "a finished run has nothing left to do");
 }
 
 #[test]

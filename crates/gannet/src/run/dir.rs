@@ -114,7 +114,8 @@ impl RunDir {
             let (then, source) = (progress.n_samples, &config.data.source);
             return Err(Error::file(&path, format!("{source} held {then} samples then and holds {n_samples} now")));
         }
-        if progress.images_seen > config.images_total() {
+        // A finished run may have overshot its end by a part of a step; only an earlier end is a mistake.
+        if progress.images_seen > config.images_total() && config.train.kimg < progress.config.train.kimg {
             let [seen, wanted] = [progress.images_seen, config.images_total()].map(|images| images as f64 / 1000.0);
             return Err(Error::file(&path, format!("has seen {seen} kimg already, train.kimg is {wanted}")));
         }
