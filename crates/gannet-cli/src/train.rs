@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gannet::run::{self, RunDir};
-use gannet::train::Outcome;
 use gannet::train::session::Session;
+use gannet::train::{self, Outcome};
 
 pub(crate) use args::Args;
 
@@ -94,7 +94,7 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
 fn conclude(outcome: Outcome, run: &RunDir, terminal: &mut Terminal) -> anyhow::Result<ExitCode> {
     let path = run.path().display();
     if outcome.is_complete {
-        terminal.say(&format!("samples {path}/{}", run::fakes_name(outcome.images_seen)))?;
+        terminal.say(&format!("samples {path}/{}", train::fakes_name(outcome.images_seen)))?;
         terminal.say(&format!("next    gannet sample {path} --seeds 0-63 --out samples.png"))?;
         return Ok(ExitCode::SUCCESS);
     }

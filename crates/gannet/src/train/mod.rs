@@ -4,6 +4,7 @@ pub mod ema;
 pub mod event;
 pub mod optimizer;
 pub mod player;
+mod record;
 pub mod schedule;
 pub mod session;
 
@@ -16,6 +17,7 @@ use crate::method::Method;
 use crate::run::Config;
 use crate::{Error, Result};
 use event::{Event, Mean, Observer, Stats, Tick};
+pub use record::fakes_name;
 use schedule::Moment;
 
 /// Half-life of the generator's average unless a method says otherwise: 10 kimg (Karras et al. 2020, appendix B).

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use super::{Config, RunDir, write_atomically};
+use super::event::{Event, Observer, Tick};
+use super::schedule::Moment;
 use crate::data::Dataset;
 use crate::generator::{Card, Generator};
 use crate::image::{self, Picture};
 use crate::method::Method;
 use crate::net::NetConfig;
-use crate::train::event::{Event, Observer, Tick};
-use crate::train::schedule::Moment;
+use crate::run::{Config, RunDir, write_atomically};
 use crate::{Error, Result};
 
 const STATS: &str = "stats.jsonl";
@@ -24,7 +24,7 @@ const SHEET_COLUMNS: usize = 8;
 const POINTS_DRAWN: usize = 1000;
 
 /// The observer that writes a run's files.
-pub struct Recorder<'a> {
+pub(super) struct Recorder<'a> {
     run: &'a RunDir,
     config: &'a Config,
     net: &'a NetConfig,
@@ -34,7 +34,7 @@ pub struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// A recorder of `run`, which plays with networks of `net` on `dataset`.
-    pub fn new(
+    pub(super) fn new(
         run: &'a RunDir,
         config: &'a Config,
         net: &'a NetConfig,

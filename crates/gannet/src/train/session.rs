@@ -9,13 +9,14 @@ use burn::tensor::Device;
 use toml::{Table, Value};
 
 use super::event::Observer;
+use super::record::Recorder;
 use super::schedule::Moment;
 use super::{Outcome, loader, train};
 use crate::data::{self, DataConfig, Dataset};
 use crate::image::Shape;
 use crate::method::{self, Method, MethodConfig, MethodEntry, Setting};
 use crate::net::NetworkPlan;
-use crate::run::{Config, Recorder, RunDir, TrainConfig, config, merge};
+use crate::run::{Config, RunDir, TrainConfig, config, merge};
 use crate::{Error, Result, device};
 
 /// A training that is fully settled and has not begun.
