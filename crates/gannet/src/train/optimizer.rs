@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::nn::state::{self, Path, Tensors};
@@ -90,14 +90,16 @@ impl Optimizer {
         let steps = steps.ok_or_else(|| format!("it holds no count `{prefix}.steps`"))?;
         self.n_steps = u64::try_from(steps).map_err(|_| format!("`{prefix}.steps` is {steps}, accepted: 0 or more"))?;
         self.moments.clear();
-        if self.n_steps == 0 {
-            return Ok(());
-        }
-        let mut weights = Weights { path: Path::new(""), found: vec![] };
-        module.visit(&mut weights);
-        for (name, n_values, device) in weights.found {
+        let Some(device) = module.devices().into_iter().next().map(Device::without_autodiff) else { return Ok(()) };
+        let mut weights = Tensors::new();
+        state::save(module, "", &mut weights);
+        for (name, weight) in weights {
+            // A buffer, or a weight that never had a gradient, has no memory.
+            if !from.contains_key(&format!("{prefix}.first.{name}")) {
+                continue;
+            }
             let moment = |order: &str| {
-                let data = state::take(from, &format!("{prefix}.{order}.{name}"), &[n_values])?;
+                let data = state::take(from, &format!("{prefix}.{order}.{name}"), &[weight.num_elements()])?;
                 Ok::<_, String>(Tensor::from_data(data.clone(), &device))
             };
             let both = [moment("first")?, moment("second")?];
@@ -134,26 +136,37 @@ impl ModuleMapper for Step<'_> {
     }
 }
 
-/// Lists the trained weights of a module: name, size, device.
-struct Weights {
-    path: Path,
-    found: Vec<(String, usize, burn::tensor::Device)>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ModuleVisitor for Weights {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
+    #[derive(Module, Debug)]
+    struct Pair {
+        used: Param<Tensor<1>>,
+        unused: Param<Tensor<2>>,
     }
 
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
+    #[test]
+    fn memory_is_restored_where_only_some_weights_had_gradients() {
+        let device = Device::default().autodiff();
+        let pair = || Pair {
+            used: Param::from_tensor(Tensor::ones([3], &device)),
+            unused: Param::from_tensor(Tensor::ones([2, 2], &device)),
+        };
+        let gradient = || Tensor::from_floats([0.5, -1.0, 2.0], &device.clone().without_autodiff());
+        let gradients = || Gradients::from([("used".to_owned(), gradient())]);
+        let settings = Settings { rule: Rule::Adam, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-8 };
 
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        if weight.is_require_grad() {
-            let n_values = weight.shape().num_elements();
-            self.found.push((self.path.name(), n_values, weight.device().without_autodiff()));
-        }
+        let mut through = Optimizer::new(settings);
+        let first = through.step(pair(), gradients(), 0.1);
+        let mut saved = Tensors::new();
+        through.save("optimizer", &mut saved);
+        let mut resumed = Optimizer::new(settings);
+        resumed.load(&first, "optimizer", &saved).unwrap();
+
+        let [a, b] = [through, resumed].map(|mut optimizer| optimizer.step(first.clone(), gradients(), 0.1));
+        assert_eq!(a.used.val().into_data(), b.used.val().into_data());
+        assert_ne!(a.used.val().into_data(), first.used.val().into_data());
+        assert_eq!(a.unused.val().into_data(), pair().unused.val().into_data());
     }
 }
