@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Setting;
+use crate::image::Shape;
 use crate::loss::Loss;
 use crate::net::{Critic, Generator, NetConfig};
 use crate::nn::Init;
@@ -70,6 +71,20 @@ impl Game {
         self.average = state::load(self.average.clone(), "average", from)?;
         Ok(())
     }
+}
+
+/// What keeps a game of these settings from being played for samples of `shape`.
+pub(super) fn problems(
+    net: &NetConfig,
+    [generator, critic]: [&PlayerConfig; 2],
+    ema_half_life_images: f64,
+    shape: Shape,
+) -> Vec<String> {
+    let mut problems = net.problems(shape);
+    problems.extend(generator.problems("generator"));
+    problems.extend(critic.problems("critic"));
+    problems.extend(ema::problem(ema_half_life_images));
+    problems
 }
 
 /// Losses, mean scores, and how often the critic is right about each side.

@@ -8,7 +8,6 @@ use toml::Table;
 
 use super::game::{self, Game};
 use super::{Method, MethodConfig, MethodEntry, Setting, table_of};
-use crate::Result;
 use crate::data::Batch;
 use crate::image::Shape;
 use crate::loss::Loss;
@@ -18,7 +17,7 @@ use crate::random::Purpose;
 use crate::train::event::Stats;
 use crate::train::player::PlayerConfig;
 use crate::train::schedule::Moment;
-use crate::train::{self, ema};
+use crate::{Result, train};
 
 pub(super) const VANILLA: MethodEntry = MethodEntry {
     name: "vanilla",
@@ -65,10 +64,8 @@ impl Default for GanConfig {
 
 impl MethodConfig for GanConfig {
     fn problems(&self, shape: Shape) -> Vec<String> {
-        let mut problems = self.net.problems(shape);
-        problems.extend(self.generator.problems("generator"));
-        problems.extend(self.critic.problems("critic"));
-        problems.extend(ema::problem(self.ema_half_life_images));
+        let players = [&self.generator, &self.critic];
+        let mut problems = game::problems(&self.net, players, self.ema_half_life_images, shape);
         if self.loss == Loss::Wasserstein {
             problems.push("method.loss is `wasserstein`, which needs a bounded critic; use --method wgan".into());
         }

@@ -8,7 +8,6 @@ use toml::Table;
 
 use super::game::{self, Game};
 use super::{Method, MethodConfig, MethodEntry, Setting, suited_net, table_of};
-use crate::Result;
 use crate::data::Batch;
 use crate::image::Shape;
 use crate::loss::Loss;
@@ -19,7 +18,7 @@ use crate::train::event::Stats;
 use crate::train::optimizer::Rule;
 use crate::train::player::PlayerConfig;
 use crate::train::schedule::Moment;
-use crate::train::{self, ema};
+use crate::{Result, train};
 
 pub(super) const WGAN: MethodEntry = MethodEntry {
     name: "wgan",
@@ -66,10 +65,8 @@ impl Default for WganConfig {
 
 impl MethodConfig for WganConfig {
     fn problems(&self, shape: Shape) -> Vec<String> {
-        let mut problems = self.net.problems(shape);
-        problems.extend(self.generator.problems("generator"));
-        problems.extend(self.critic.problems("critic"));
-        problems.extend(ema::problem(self.ema_half_life_images));
+        let players = [&self.generator, &self.critic];
+        let mut problems = game::problems(&self.net, players, self.ema_half_life_images, shape);
         if !(1..=MAX_CRITIC_MOVES).contains(&self.n_critic) {
             problems.push(format!("method.n_critic is {}, accepted: 1 to {MAX_CRITIC_MOVES}", self.n_critic));
         }
