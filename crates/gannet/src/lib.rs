@@ -39,6 +39,7 @@
 pub mod loss;
 pub mod nn;
 pub mod net;
+pub mod augment;
 pub mod method;
 pub mod train;
 pub mod data;
