@@ -247,10 +247,10 @@ mod tests {
         for kind in [Kind::Diffaug, Kind::Fixed] {
             let augment = augment(kind, 1.0);
             let x = images([3, 3, 8, 8], &Device::default());
-            let others = Tensor::cat(vec![x.clone().slice([0..1]) * -0.5, x.clone().slice([1..3])], 0);
+            let others = Tensor::cat(vec![x.clone().narrow(0, 0, 1) * -0.5, x.clone().narrow(0, 1, 2)], 0);
             let [x, others] = [x, others].map(|images| augment.apply(images, &mut rng()));
-            assert_eq!(values(&x.clone().slice([1..3])), values(&others.slice([1..3])));
-            let [one, two] = [0, 1].map(|i| values(&x.clone().slice([i..i + 1])));
+            assert_eq!(values(&x.clone().narrow(0, 1, 2)), values(&others.narrow(0, 1, 2)));
+            let [one, two] = [0, 1].map(|i| values(&x.clone().narrow(0, i, 1)));
             assert_ne!(one, two);
         }
     }

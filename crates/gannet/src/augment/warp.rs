@@ -141,7 +141,7 @@ mod tests {
         let x = images(4, 3, 6, 6);
         let maps = [Affine::scale([-1.0, 1.0]), Affine::quarter_turns(1), Affine::quarter_turns(2), Affine::IDENTITY];
         let warped = warp(x.clone(), &maps);
-        let one = |i: usize| x.clone().slice([i..i + 1]);
+        let one = |i: usize| x.clone().narrow(0, i, 1);
         // A pixel looks clockwise, so that the picture turns the other way: the upper right corner comes to the upper left.
         let expected = [one(0).flip([3]), one(1).swap_dims(2, 3).flip([2]), one(2).flip([2, 3]), one(3)];
         assert_eq!(values(warped), values(Tensor::cat(expected.to_vec(), 0)));
@@ -183,6 +183,6 @@ mod tests {
     fn the_identity_among_other_maps_changes_nothing() {
         let x = images(2, 3, 7, 4);
         let warped = warp(x.clone(), &[Affine::IDENTITY, Affine::rotation(1.0)]);
-        assert_eq!(values(warped.slice([0..1])), values(x.slice([0..1])));
+        assert_eq!(values(warped.narrow(0, 0, 1)), values(x.narrow(0, 0, 1)));
     }
 }
