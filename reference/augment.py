@@ -153,7 +153,8 @@ if __name__ == "__main__":
         shape = (N, channels, height, width)
         images, loss_weights = as_float32(randn(*shape).tanh()).requires_grad_(), randn(*shape)
         out |= {f"{case}.images": images, f"{case}.loss_weights": loss_weights}
-        for augment, parameters in ((ada, ada_parameters(height == width)), (diffaug, diffaug_parameters(height, width))):
+        drawn = {ada: ada_parameters(height == width), diffaug: diffaug_parameters(height, width)}
+        for augment, parameters in drawn.items():
             output = torch.stack([augment(*pair) for pair in zip(images, parameters)])
             (grad,) = torch.autograd.grad((output * loss_weights).sum(), images)
             values = {"parameters": parameters, "output": output, "grad": grad}

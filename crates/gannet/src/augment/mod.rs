@@ -1,6 +1,6 @@
 //! Differentiable augmentation of what a critic sees: Zhao et al. 2020 ("Differentiable Augmentation for Data-Efficient
 //! GAN Training", section 4) and Karras et al. 2020 ("Training Generative Adversarial Networks with Limited Data",
-//! section 2).
+//! sections 2 and 3).
 //!
 //! A critic that sees few images learns them by heart. Shown reals and fakes through the same random transforms only, it
 //! has more to tell apart, and because every transform is differentiable, the generator still learns through it: the
@@ -40,20 +40,20 @@ pub enum Kind {
 pub struct AugmentConfig {
     /// `noaug`, `diffaug`, `ada` or `fixed`.
     pub kind: Kind,
-    /// Of `ada` and `fixed`, any of `b` (pixel blitting), `g` (geometry) and `c` (colour). All three did best in
-    /// Karras et al. 2020 (section 2.3).
+    /// Of `ada` and `fixed`, any of `b` (pixel blitting), `g` (geometry) and `c` (colour). These three are what Karras
+    /// et al. 2020 keep of their six groups (section 2.3).
     pub pipe: String,
-    /// Of `diffaug`, any of `color`, `translation` and `cutout`, separated by commas. All three did best on small data
-    /// in Zhao et al. 2020 (section 4).
+    /// Of `diffaug`, any of `color`, `translation` and `cutout`, separated by commas. Zhao et al. 2020 use all three on
+    /// their smallest data sets (section 4).
     pub policy: String,
     /// Of `fixed`, the probability of each transform, in [0, 1]. Above 0.8 the transforms begin to leak into what is
     /// generated (Karras et al. 2020, section 2.2).
     pub p: f64,
-    /// Of `ada`, the mean sign of the critic's scores of reals to hold, in (-1, 1): 0.6 in Karras et al. 2020 (section
-    /// 2.4).
+    /// Of `ada`, the mean sign of the critic's scores of reals to hold, in (-1, 1): 0.6 in Karras et al. 2020
+    /// (section 3).
     pub target: f64,
     /// Of `ada`, thousands of images over which the probability can rise from 0 to 1: 500 in Karras et al. 2020
-    /// (section 2.4).
+    /// (section 3).
     pub ramp_kimg: f64,
 }
 

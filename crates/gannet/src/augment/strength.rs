@@ -1,5 +1,5 @@
 //! The strength that follows the critic's overfitting: Karras et al. 2020, "Training Generative Adversarial Networks
-//! with Limited Data", section 2.4.
+//! with Limited Data", section 3.
 
 use burn::tensor::{Tensor, TensorData};
 
