@@ -11,14 +11,16 @@ Every name starts with a case: `even.` (1x16x16, k = 2), `odd.` (3x13x18, k = 1,
 critic has no norm) or `mixed.` (3x19x26, k = 2, parity differs by stage and dimension).
 
     generator.layers.{i}.conv.weight           ConvTranspose2d [I, O, kh, kw]
-    critic.layers.{i}.conv.weight              Conv2d [O, I, kh, kw]
-    {network}.layers.{i}.norm.{weight,bias,running_mean,running_var}
-        absent for the generator's last layer and the critic's first and last
+    critic.trunk.layers.{i}.conv.weight        Conv2d [O, I, kh, kw]
+    critic.head.score.{weight,bias}            Linear on the flattened features
+    {stack}.{i}.norm.{weight,bias,running_mean,running_var}, with {stack} being
+        generator.layers or critic.trunk.layers, but for the generator's last layer
+        and the critic's first
     latents [5, 6], real [5, C, H, W]          inputs
     fake [5, C, H, W], score_real, score_fake [5], d_loss, g_loss [1]
     grad.critic.*                              of d_loss, for every critic parameter
     grad.generator.*                           of g_loss, for every generator parameter
-    after.{network}.layers.{i}.norm.{running_mean,running_var}
+    after.{stack}.{i}.norm.{running_mean,running_var}
     fake_eval [5, C, H, W]                     generator in eval mode, using after.*
 
 Forward passes, all in train mode and with the initial weights throughout:
@@ -102,13 +104,14 @@ class Critic(nn.Module):
             conv = nn.Conv2d(c[i], c[i + 1], kernel(chain[k - i]), stride=2, padding=1, bias=False)
             norm = nn.Identity() if i == 0 else nn.BatchNorm2d(c[i + 1])
             layers.append(Layer(conv, norm, nn.LeakyReLU(0.2)))
-        layers.append(Layer(nn.Conv2d(c[k], 1, chain[0], bias=False), nn.Identity(), nn.Identity()))
-        self.layers = nn.ModuleList(layers)
+        h, w = chain[0]
+        self.trunk = nn.ModuleDict({"layers": nn.ModuleList(layers)})
+        self.head = nn.ModuleDict({"score": nn.Linear(c[k] * h * w, 1)})
 
     def forward(self, x):
-        for layer in self.layers:
+        for layer in self.trunk["layers"]:
             x = layer(x)
-        return x.flatten()  # [N, 1, 1, 1] -> [N]
+        return self.head["score"](x.flatten(1)).flatten()  # [N, C, h, w] -> [N]
 
 
 def state(prefix, network):
@@ -121,9 +124,9 @@ def state(prefix, network):
 def randomise(network):
     """Larger than the paper's N(0, 0.02), so that every gradient is informative."""
     for name, tensor in network.state_dict().items():
-        if name.endswith("conv.weight"):
+        if name.endswith(("conv.weight", "score.weight")):
             tensor.copy_(0.2 * randn(*tensor.shape))
-        elif name.endswith(("norm.bias", "running_mean")):
+        elif name.endswith((".bias", "running_mean")):
             tensor.copy_(0.1 * randn(*tensor.shape))
         elif name.endswith(("norm.weight", "running_var")):
             tensor.copy_(1 + 0.1 * randn(*tensor.shape))

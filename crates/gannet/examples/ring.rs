@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use gannet::data::{DataConfig, Loader, LoaderConfig, modes, open};
 use gannet::loss::{logistic_critic, non_saturating_generator};
-use gannet::net::{MlpConfig, NetConfig};
+use gannet::net::{Condition, MlpConfig, NetConfig};
 use gannet::nn::Init;
 use gannet::random::{Purpose, normal, stream};
 use gannet::train::player::{Player, PlayerConfig};
@@ -28,37 +28,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Tensor::<2>::from_data(TensorData::new(values, [BATCH, LATENT]), &device)
     };
 
-    let net = NetConfig::Mlp(MlpConfig { latent: LATENT, width: 64, depth: 2 });
+    let net = NetConfig::Mlp(MlpConfig { latent: LATENT, width: 64, depth: 2, ..MlpConfig::default() });
     let player = PlayerConfig { learning_rate: 1e-3, ..PlayerConfig::default() };
     let init = |purpose| Init::new(0, purpose, &device);
     let mut generator = Player::new(net.generator(shape, &mut init(Purpose::GeneratorWeights)), player.clone());
-    let mut critic = Player::new(net.critic(shape, &mut init(Purpose::CriticWeights)), player);
+    let mut critic = Player::new(net.critic(shape, Condition::None, &mut init(Purpose::CriticWeights)), player);
 
     for step in 0..STEPS {
         let moment = Moment { images_seen: step, images_total: STEPS };
         let real = loader.next_batch()?.images("real", &device)?;
-        let fake = generator.network().forward(latents(step));
+        let fake = generator.network().forward(latents(step), None);
 
         // The critic's move: tell reals from fakes.
-        let (score_real, score_fake) =
-            (critic.network().forward(real), critic.network().forward(fake.clone().detach()));
+        let score = |samples: Tensor<4>| critic.network().forward(samples, None).value;
+        let (score_real, score_fake) = (score(real), score(fake.clone().detach()));
         let loss_critic = logistic_critic(score_real, score_fake);
         critic.descend(loss_critic.clone(), moment);
 
         // The generator's move: pass the critic as it now is.
-        let loss_generator = non_saturating_generator(critic.frozen().forward(fake));
+        let loss_generator = non_saturating_generator(critic.frozen().forward(fake, None).value);
         generator.descend(loss_generator.clone(), moment);
 
         if (step + 1) % 500 == 0 {
             let [g, d] = [loss_generator, loss_critic].map(|loss| loss.into_scalar::<f32>());
             let covered =
-                covered_modes(&points(generator.network().valid().forward(latents(STEPS).without_autodiff())));
+                covered_modes(&points(generator.network().valid().forward(latents(STEPS).without_autodiff(), None)));
             eprintln!("step {:>5}  loss G {g:.3} D {d:.3}  modes {covered}/8", step + 1);
         }
     }
 
     let fakes: Vec<[f32; 2]> = (0..8)
-        .flat_map(|i| points(generator.network().valid().forward(latents(STEPS + i).without_autodiff())))
+        .flat_map(|i| points(generator.network().valid().forward(latents(STEPS + i).without_autodiff(), None)))
         .collect();
     let reals = points(loader.next_batch()?.images("real", &device)?);
     std::fs::write("ring.png", image::encode_png(&image::scatter(&fakes, &reals), &[])?)?;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::image::{self, Picture, Shape};
-use crate::net::{self, NetConfig};
+use crate::net::{self, NetConfig, Subject};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
 use crate::random::{self, Purpose};
@@ -19,6 +20,9 @@ const KIND: &str = "generator";
 /// Samples that go through the network together.
 const BATCH: usize = 16;
 
+/// The most classes or codes of a condition.
+const MAX_CONDITION: usize = 100_000;
+
 /// The longest side of a sample, in pixels.
 const MAX_SIDE: usize = 4096;
 
@@ -29,8 +33,14 @@ pub struct Card {
     pub gannet: String,
     /// Shape of a sample.
     pub shape: Shape,
-    /// Names of the classes it was trained on; empty where the data had none.
+    /// Names of the classes of its data; empty where the data had none.
     pub classes: Vec<String>,
+    /// Classes it can be asked for; 0 where it cannot.
+    #[serde(default)]
+    pub n_classes: usize,
+    /// Continuous codes it can be told beside the class.
+    #[serde(default)]
+    pub n_codes: usize,
     /// Its network.
     pub net: NetConfig,
     /// Real images shown to the critic before it was written.
@@ -41,9 +51,24 @@ pub struct Card {
     pub config: Config,
 }
 
+impl Card {
+    /// What the generator makes, and what it can be asked for.
+    pub fn subject(&self) -> Subject {
+        Subject { shape: self.shape, n_classes: self.n_classes, n_codes: self.n_codes }
+    }
+
+    /// What the classes it can be asked for are called: as in its data or, where it found them by itself, by number.
+    pub fn class_names(&self) -> Vec<String> {
+        let is_named = self.classes.len() == self.n_classes;
+        if is_named { self.classes.clone() } else { (0..self.n_classes).map(|class| class.to_string()).collect() }
+    }
+}
+
 /// A generator ready to sample.
 pub struct Generator {
     card: Card,
+    /// The class that all samples are to be of; without one, each seed draws its own.
+    class: Option<usize>,
     network: net::Generator,
     device: Device,
 }
@@ -62,14 +87,14 @@ impl Generator {
         let (card, tensors) = checkpoint::read::<Card>(&file, KIND)?;
         check(&card, &tensors).map_err(|reason| Error::file(&file, reason))?;
         let device = device::open(device::first_built())?;
-        let network = card.net.generator(card.shape, &mut Init::new(0, Purpose::GeneratorWeights, &device));
+        let network = card.net.generator(card.subject(), &mut Init::new(0, Purpose::GeneratorWeights, &device));
         let network = state::load(network, KIND, &tensors).map_err(|reason| Error::file(&file, reason))?;
-        Ok(Self { card, network: network.valid(), device })
+        Ok(Self { card, class: None, network: network.valid(), device })
     }
 
     /// A network just trained, described by `card`.
     pub(crate) fn new(card: Card, network: net::Generator, device: Device) -> Self {
-        Self { card, network, device: device.without_autodiff() }
+        Self { card, class: None, network, device: device.without_autodiff() }
     }
 
     /// Writes it to `path`, atomically.
@@ -84,12 +109,32 @@ impl Generator {
         &self.card
     }
 
+    /// The same generator, asked for one class only: by its name or its number.
+    pub fn of_class(self, name: &str) -> Result<Self> {
+        let names = self.card.class_names();
+        if names.is_empty() {
+            return Err(Error::setting(format!("class `{name}` was asked for, and this generator takes no classes")));
+        }
+        let is_named = |known: &&String| known.to_lowercase() == name.to_lowercase();
+        let named = names.iter().find(is_named).and_then(|found| names.iter().position(|known| known == found));
+        let numbered = name.parse().ok().filter(|&class: &usize| class < names.len());
+        match named.or(numbered) {
+            Some(class) => Ok(Self { class: Some(class), ..self }),
+            None => Err(Error::unknown("class", name, names.iter().map(String::as_str))),
+        }
+    }
+
+    /// Whether it can be asked for a class.
+    pub fn is_conditional(&self) -> bool {
+        self.card.n_classes > 0
+    }
+
     /// One picture per seed. The same seed gives the same picture, whatever its neighbours.
     pub fn sample(&self, seeds: &[u64]) -> Result<Vec<Picture>> {
         if self.card.shape.is_point() {
             return Err(Error::setting("this generator makes points, not images; ask for a sheet of them"));
         }
-        let values = self.values(&self.latents(seeds));
+        let values = self.values(seeds, self.class)?;
         Ok(values.iter().map(|values| image::from_unit(values, self.card.shape)).collect())
     }
 
@@ -98,7 +143,17 @@ impl Generator {
         if !self.card.shape.is_point() {
             return Err(Error::setting(format!("this generator makes images of {}, not points", self.card.shape)));
         }
-        Ok(self.values(&self.latents(seeds)).iter().map(|values| [values[0], values[1]]).collect())
+        Ok(self.values(seeds, self.class)?.iter().map(|values| [values[0], values[1]]).collect())
+    }
+
+    /// The values `[C, H, W]` of one sample per seed, in [-1, 1], of the class asked for; without one, the class is drawn
+    /// from the seed where there are classes.
+    pub fn values(&self, seeds: &[u64], class: Option<usize>) -> Result<Vec<Vec<f32>>> {
+        if let Some(class) = class.filter(|&class| class >= self.card.n_classes) {
+            let n_classes = self.card.n_classes;
+            return Err(Error::setting(format!("class {class} was asked for, this generator has {n_classes} classes")));
+        }
+        Ok(self.forward(&self.inputs(seeds, class)))
     }
 
     /// One sheet of all seeds: a grid of images, or a drawing of points.
@@ -107,7 +162,18 @@ impl Generator {
             let n = seeds.len();
             return Err(Error::setting(format!("{n} seeds in {columns} columns, accepted: 1 or more of each")));
         }
-        Ok(image::sheet(&self.values(&self.latents(seeds)), self.card.shape, columns))
+        Ok(image::sheet(&self.values(seeds, self.class)?, self.card.shape, columns))
+    }
+
+    /// One sheet with a row for each of the first `rows` classes and a column for each seed, which shares all but the
+    /// class with its column.
+    pub fn class_sheet(&self, seeds: &[u64], rows: usize) -> Result<Picture> {
+        let n_rows = rows.min(self.card.n_classes);
+        if seeds.is_empty() || n_rows == 0 {
+            return Err(Error::setting("a sheet of classes needs a conditional generator, 1 or more rows and seeds"));
+        }
+        let rows = (0..n_rows).map(|class| self.values(seeds, Some(class))).collect::<Result<Vec<_>>>()?;
+        Ok(image::sheet(&rows.concat(), self.card.shape, seeds.len()))
     }
 
     /// `n_frames` pictures along the great circles from each seed's latent to the next one's and back to the first
@@ -121,39 +187,72 @@ impl Generator {
                 seeds.len()
             )));
         }
-        let stations = self.latents(seeds);
+        let stations = self.inputs(seeds, self.class);
         let per_cell = seeds.len() / n_cells;
         let frame = |i: usize| {
             let at = i as f64 * per_cell as f64 / n_frames as f64;
             let (from, share) = (at as usize, at.fract());
-            let latents = (0..n_cells).map(|cell| {
+            let inputs = (0..n_cells).map(|cell| {
                 let station = |i: usize| &stations[cell * per_cell + i % per_cell];
-                slerp(station(from), station(from + 1), share)
+                station(from).towards(station(from + 1), share)
             });
-            image::sheet(&self.values(&latents.collect::<Vec<_>>()), self.card.shape, columns)
+            image::sheet(&self.forward(&inputs.collect::<Vec<_>>()), self.card.shape, columns)
         };
         Ok((0..n_frames).map(frame).collect())
     }
 
-    fn latents(&self, seeds: &[u64]) -> Vec<Vec<f32>> {
-        let n = self.card.net.latent();
-        seeds.iter().map(|&seed| random::normal(&mut random::stream(seed, Purpose::SampleLatents, 0), n)).collect()
+    /// What the network is given for each seed.
+    fn inputs(&self, seeds: &[u64], class: Option<usize>) -> Vec<Input> {
+        let Card { n_classes, n_codes, .. } = self.card;
+        let input = |&seed: &u64| {
+            let latent = random::normal(&mut random::stream(seed, Purpose::SampleLatents, 0), self.card.net.latent());
+            let mut condition = vec![0.0; n_classes + n_codes];
+            let mut rng = random::stream(seed, Purpose::SampleCondition, 0);
+            if n_classes > 0 {
+                let drawn = rng.random_range(0..n_classes);
+                condition[class.unwrap_or(drawn)] = 1.0;
+            }
+            condition[n_classes..].iter_mut().for_each(|code| *code = rng.random_range(-1.0..=1.0));
+            Input { latent, condition }
+        };
+        seeds.iter().map(input).collect()
     }
 
-    /// The values `[C, H, W]` of each latent's sample, in [-1, 1]. Every batch has the same size, the last one filled
-    /// up with zeros, so that a sample's arithmetic does not depend on how many are asked for.
-    fn values(&self, latents: &[Vec<f32>]) -> Vec<Vec<f32>> {
-        let n_latent = self.card.net.latent();
-        let mut samples = Vec::with_capacity(latents.len());
-        for batch in latents.chunks(BATCH) {
-            let mut values = batch.concat();
-            values.resize(BATCH * n_latent, 0.0);
-            let latents = Tensor::<2>::from_data(TensorData::new(values, [BATCH, n_latent]), &self.device);
-            let data = self.network.forward(latents).into_data();
+    /// The values `[C, H, W]` of each input's sample, in [-1, 1]. Every batch has the same size, the last one filled up
+    /// with zeros, so that a sample's arithmetic does not depend on how many are asked for.
+    fn forward(&self, inputs: &[Input]) -> Vec<Vec<f32>> {
+        let matrix = |batch: &[Input], row: fn(&Input) -> &Vec<f32>, n: usize| {
+            let mut values: Vec<f32> = batch.iter().flat_map(row).copied().collect();
+            values.resize(BATCH * n, 0.0);
+            Tensor::<2>::from_data(TensorData::new(values, [BATCH, n]), &self.device)
+        };
+        let n_condition = self.card.subject().n_condition();
+        let mut samples = Vec::with_capacity(inputs.len());
+        for batch in inputs.chunks(BATCH) {
+            let latents = matrix(batch, |input| &input.latent, self.card.net.latent());
+            let condition = (n_condition > 0).then(|| matrix(batch, |input| &input.condition, n_condition));
+            let data = self.network.forward(latents, condition.as_ref()).into_data();
             let values: Vec<f32> = data.iter::<f32>().collect();
             samples.extend(values.chunks(self.card.shape.n_values()).take(batch.len()).map(<[f32]>::to_vec));
         }
         samples
+    }
+}
+
+/// What the network makes one sample from.
+struct Input {
+    latent: Vec<f32>,
+    condition: Vec<f32>,
+}
+
+impl Input {
+    /// At `share` of the way to `other`: along a great circle in latent space, straight from condition to condition.
+    fn towards(&self, other: &Self, share: f64) -> Self {
+        let mix = |(a, b): (&f32, &f32)| a + share as f32 * (b - a);
+        Self {
+            latent: slerp(&self.latent, &other.latent, share),
+            condition: self.condition.iter().zip(&other.condition).map(mix).collect(),
+        }
     }
 }
 
@@ -163,11 +262,15 @@ fn check(card: &Card, tensors: &Tensors) -> std::result::Result<(), String> {
     if !(1..=4).contains(&channels) || [height, width].iter().any(|side| !(1..=MAX_SIDE).contains(side)) {
         return Err(format!("samples of {channels}x{height}x{width}, accepted: up to 4x{MAX_SIDE}x{MAX_SIDE}"));
     }
+    if card.n_classes > MAX_CONDITION || card.n_codes > MAX_CONDITION {
+        let Card { n_classes, n_codes, .. } = card;
+        return Err(format!("{n_classes} classes and {n_codes} codes, accepted: up to {MAX_CONDITION} of each"));
+    }
     let problems = card.net.problems(card.shape);
     if !problems.is_empty() {
         return Err(problems.join("; "));
     }
-    let [plan, _] = card.net.plan(card.shape);
+    let plan = card.net.generator_plan(card.subject());
     let held: u64 = tensors.values().map(|data| data.num_elements() as u64).sum();
     if plan.n_parameters() > held {
         return Err(format!("describes a network of {} weights and holds {held}", plan.n_parameters()));

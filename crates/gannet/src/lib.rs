@@ -1,8 +1,8 @@
 //! gannet trains, runs and explains generative adversarial networks.
 //!
 //! Two networks compete: a generator makes fakes, a critic (or discriminator) tells them from real samples. Read the
-//! library in this order: [`loss`] says what each player wants, [`net`] what they are made of, [`method`] in which order
-//! they move, [`train`] how the game is run, [`data`] what it is played on, [`mod@run`] what it leaves behind.
+//! library in this order: [`loss`] says what each player wants, [`penalty`] what tames the critic, [`net`] what they are
+//! made of, [`augment`] what they look through, [`method`] in which order they move, [`train`] how the game is run, [`data`] what it is played on, [`mod@run`] what it leaves behind.
 //!
 //! Using a trained generator takes one line:
 //!
@@ -37,6 +37,7 @@
 //! Each names a device: `flex` (default, the CPU in pure Rust), `wgpu`, `vulkan`, `libtorch`, `cuda`.
 
 pub mod loss;
+pub mod penalty;
 pub mod nn;
 pub mod net;
 pub mod augment;

@@ -4,6 +4,7 @@
 //! D(x) is its sigmoid. Every function returns the mean over the batch, `[1]`, to be minimized by its player.
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::activation::softplus;
@@ -16,8 +17,16 @@ pub enum Loss {
     Minimax,
     /// The generator instead maximizes log D(G(z)), which keeps its gradient alive (Goodfellow et al. 2014, section 3).
     NonSaturating,
+    /// Squared distances to the labels 1 and 0 (Mao et al. 2017, "Least Squares GAN", eq. 9).
+    LeastSquares,
+    /// Margins of 1 on both sides (Lim and Ye 2017, "Geometric GAN", eqs. 15 and 16; Miyato et al. 2018, eqs. 16, 17).
+    Hinge,
     /// Difference of mean scores of a Lipschitz critic (Arjovsky, Chintala and Bottou 2017, eq. 2).
     Wasserstein,
+    /// Each real against one fake (Jolicoeur-Martineau 2019, "The Relativistic Discriminator", section 4.1).
+    Relativistic,
+    /// Each real against the mean fake and each fake against the mean real (Jolicoeur-Martineau 2019, section 4.2).
+    RelativisticAverage,
 }
 
 impl Loss {
@@ -25,16 +34,39 @@ impl Loss {
     pub fn critic(self, real: Tensor<1>, fake: Tensor<1>) -> Tensor<1> {
         match self {
             Self::Minimax | Self::NonSaturating => logistic_critic(real, fake),
+            Self::LeastSquares => least_squares_critic(real, fake),
+            Self::Hinge => hinge_critic(real, fake),
             Self::Wasserstein => wasserstein_critic(real, fake),
+            Self::Relativistic => relativistic(real, fake),
+            Self::RelativisticAverage => relativistic_average(real, fake),
         }
     }
 
-    /// What the generator minimizes, from the critic's scores of its fakes.
-    pub fn generator(self, fake: Tensor<1>) -> Tensor<1> {
+    /// What the generator minimizes, from the critic's scores of its fakes and, where the loss [is
+    /// relative](Self::is_relative), of reals.
+    pub fn generator(self, real: Tensor<1>, fake: Tensor<1>) -> Tensor<1> {
         match self {
             Self::Minimax => minimax_generator(fake),
             Self::NonSaturating => non_saturating_generator(fake),
-            Self::Wasserstein => wasserstein_generator(fake),
+            Self::LeastSquares => least_squares_generator(fake),
+            Self::Hinge | Self::Wasserstein => mean_score_generator(fake),
+            Self::Relativistic => relativistic(fake, real),
+            Self::RelativisticAverage => relativistic_average(fake, real),
+        }
+    }
+
+    /// Whether the generator's loss depends on the scores of reals.
+    pub fn is_relative(self) -> bool {
+        matches!(self, Self::Relativistic | Self::RelativisticAverage)
+    }
+
+    /// What one-sided label smoothing adds to the critic's loss: reals are labelled `1 - epsilon` (Salimans et al. 2016,
+    /// "Improved Techniques for Training GANs", section 3.4). `None` where the loss has no labels.
+    pub fn smoothing(self, real: Tensor<1>, epsilon: f64) -> Option<Tensor<1>> {
+        match self {
+            Self::Minimax | Self::NonSaturating => Some(real.mean() * epsilon),
+            Self::LeastSquares => Some((real - 1.0).mean() * epsilon + 0.5 * epsilon * epsilon),
+            Self::Hinge | Self::Wasserstein | Self::Relativistic | Self::RelativisticAverage => None,
         }
     }
 
@@ -42,8 +74,9 @@ impl Loss {
     /// middle between the two means stands in.
     pub fn boundary(self, mean_real: f64, mean_fake: f64) -> f64 {
         match self {
-            Self::Minimax | Self::NonSaturating => 0.0,
-            Self::Wasserstein => 0.5 * (mean_real + mean_fake),
+            Self::Minimax | Self::NonSaturating | Self::Hinge => 0.0,
+            Self::LeastSquares => 0.5,
+            Self::Wasserstein | Self::Relativistic | Self::RelativisticAverage => 0.5 * (mean_real + mean_fake),
         }
     }
 }
@@ -63,13 +96,41 @@ pub fn non_saturating_generator(fake: Tensor<1>) -> Tensor<1> {
     softplus(-fake, 1.0).mean()
 }
 
+/// `1/2 (D(x) - 1)² + 1/2 D(G(z))²` (Mao et al. 2017, eq. 9).
+pub fn least_squares_critic(real: Tensor<1>, fake: Tensor<1>) -> Tensor<1> {
+    (real - 1.0).square().mean() * 0.5 + fake.square().mean() * 0.5
+}
+
+/// `1/2 (D(G(z)) - 1)²` (Mao et al. 2017, eq. 9).
+pub fn least_squares_generator(fake: Tensor<1>) -> Tensor<1> {
+    (fake - 1.0).square().mean() * 0.5
+}
+
+/// `max(0, 1 - D(x)) + max(0, 1 + D(G(z)))` (Lim and Ye 2017, eq. 15).
+pub fn hinge_critic(real: Tensor<1>, fake: Tensor<1>) -> Tensor<1> {
+    relu(-real + 1.0).mean() + relu(fake + 1.0).mean()
+}
+
+/// `-log sigmoid(D(winner) - D(loser))`, pair by pair (Jolicoeur-Martineau 2019, section 4.1): the critic wants reals to
+/// win over fakes, the generator fakes over reals.
+pub fn relativistic(winner: Tensor<1>, loser: Tensor<1>) -> Tensor<1> {
+    softplus(loser - winner, 1.0).mean()
+}
+
+/// `-log sigmoid(D(winner) - mean D(loser)) - log sigmoid(mean D(winner) - D(loser))` (Jolicoeur-Martineau 2019,
+/// section 4.2).
+pub fn relativistic_average(winner: Tensor<1>, loser: Tensor<1>) -> Tensor<1> {
+    let (mean_winner, mean_loser) = (winner.clone().mean(), loser.clone().mean());
+    softplus(mean_loser - winner, 1.0).mean() + softplus(loser - mean_winner, 1.0).mean()
+}
+
 /// `f(G(z)) - f(x)` (Arjovsky et al. 2017, algorithm 1, with the sign turned to a minimization).
 pub fn wasserstein_critic(real: Tensor<1>, fake: Tensor<1>) -> Tensor<1> {
     fake.mean() - real.mean()
 }
 
-/// `-f(G(z))` (Arjovsky et al. 2017, algorithm 1).
-pub fn wasserstein_generator(fake: Tensor<1>) -> Tensor<1> {
+/// `-f(G(z))` (Arjovsky et al. 2017, algorithm 1; Lim and Ye 2017, eq. 16).
+pub fn mean_score_generator(fake: Tensor<1>) -> Tensor<1> {
     -fake.mean()
 }
 
@@ -100,10 +161,43 @@ mod tests {
     }
 
     #[test]
+    fn hinge_is_zero_beyond_the_margin() {
+        assert_eq!(value(hinge_critic(scores([1.0, 3.0]), scores([-1.0, -7.0]))), 0.0);
+        assert_eq!(value(hinge_critic(scores([0.0, 3.0]), scores([-1.0, -7.0]))), 0.5);
+    }
+
+    #[test]
+    fn relative_losses_do_not_change_when_all_scores_move_together() {
+        for loss in [Loss::Relativistic, Loss::RelativisticAverage] {
+            let (real, fake) = (scores([0.5, -1.0]), scores([2.0, 0.25]));
+            let moved = loss.critic(real.clone() + 3.0, fake.clone() + 3.0);
+            assert!((value(loss.critic(real, fake)) - value(moved)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn smoothing_moves_the_label_of_reals() {
+        let real = scores([0.5, -1.0]);
+        let smoothed = value(Loss::LeastSquares.critic(real.clone(), scores([0.0; 2])))
+            + value(Loss::LeastSquares.smoothing(real.clone(), 0.1).unwrap());
+        assert!((smoothed - value((real - 0.9).square().mean() * 0.5)).abs() < 1e-6);
+        assert!(Loss::Hinge.smoothing(scores([0.0; 2]), 0.1).is_none());
+    }
+
+    #[test]
     fn extreme_scores_stay_finite() {
-        for loss in [Loss::Minimax, Loss::NonSaturating, Loss::Wasserstein] {
-            assert!(value(loss.critic(scores([-1e4, 1e4]), scores([1e4, -1e4]))).is_finite());
-            assert!(value(loss.generator(scores([-1e4, 1e4]))).is_finite());
+        for loss in [
+            Loss::Minimax,
+            Loss::NonSaturating,
+            Loss::LeastSquares,
+            Loss::Hinge,
+            Loss::Wasserstein,
+            Loss::Relativistic,
+            Loss::RelativisticAverage,
+        ] {
+            let (real, fake) = (scores([-1e4, 1e4]), scores([1e4, -1e4]));
+            assert!(value(loss.critic(real.clone(), fake.clone())).is_finite());
+            assert!(value(loss.generator(real, fake)).is_finite());
         }
     }
 }

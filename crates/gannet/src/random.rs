@@ -14,8 +14,7 @@ pub enum Purpose {
     GeneratorWeights = 1,
     /// Initial weights of the discriminator; the counter is unused (0).
     CriticWeights = 2,
-    /// Latents of a training step, of the critic's fakes and, where they are the same, the generator's; the counter is
-    /// images seen.
+    /// Latents of a critic's move; the counter is images seen.
     TrainingLatents = 3,
     /// The latent of one sample a user asks for; the seed is the sample's own, the counter 0.
     SampleLatents = 4,
@@ -25,8 +24,13 @@ pub enum Purpose {
     Mirror = 6,
     /// Points of a synthetic data set; the counter is the point's index.
     Synthetic = 7,
-    /// Latents of a generator's move that draws its own; the counter is images seen.
-    GeneratorLatents = 8,
+    /// What stands between a sample and the critic's eye, and where penalties are taken: augmentation, noise, shifts,
+    /// points between reals and fakes; the counter is images seen.
+    View = 8,
+    /// Codes that a generator is asked for in training; the counter is images seen.
+    Codes = 9,
+    /// The condition of one sample a user asks for without naming it; the seed is the sample's own, the counter 0.
+    SampleCondition = 10,
 }
 
 /// The stream for `purpose` at `counter` under `seed`.

@@ -4,13 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use std::path::Path;
+mod common;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
+use common::{assert_close, golden, strip, tensor};
 use gannet::image::Shape;
 use gannet::loss::Loss;
-use gannet::net::{Critic, DcganConfig, Generator, NetConfig};
+use gannet::net::{Condition, Critic, CriticNorm, DcganConfig, Generator, NetConfig};
 use gannet::nn::state::{self, Tensors};
 use gannet::nn::{BatchNorm, Init};
 use gannet::random::Purpose;
@@ -18,29 +19,6 @@ use gannet::train::optimizer::{Gradients, Optimizer, Rule, Settings};
 use gannet::train::player::gradients;
 
 const TOLERANCE: f32 = 1e-4;
-
-fn golden(name: &str) -> Tensors {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("safetensors");
-    let bytes = std::fs::read(path).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let values = |bytes: &[u8]| bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    file.iter()
-        .map(|(name, view)| (name.to_owned(), TensorData::new::<f32, _>(values(view.data()), view.shape().to_vec())))
-        .collect()
-}
-
-fn tensor<const D: usize>(from: &Tensors, name: &str, device: &Device) -> Tensor<D> {
-    let data = from.get(name).unwrap_or_else(|| panic!("no golden tensor {name}"));
-    Tensor::from_data(data.clone(), device)
-}
-
-fn assert_close(what: &str, ours: &TensorData, theirs: &TensorData, tolerance: f32) {
-    let [ours, theirs] = [ours, theirs].map(|data| data.iter::<f32>().collect::<Vec<_>>());
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let scale = theirs.iter().fold(f32::MIN_POSITIVE, |scale, value| scale.max(value.abs()));
-    let error = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale;
-    assert!(error <= tolerance, "{what}: relative error {error:e}");
-}
 
 fn assert_gradients(prefix: &str, ours: &Gradients, from: &Tensors) {
     let prefix = format!("{prefix}.");
@@ -66,21 +44,19 @@ fn dcgan_forward_gradients_and_running_statistics_equal_pytorch() {
     let device = Device::default().autodiff();
     let golden = golden("dcgan");
     for (case, channels, height, width) in [("even", 1, 16, 16), ("odd", 3, 13, 18), ("mixed", 3, 19, 26)] {
-        let from: Tensors = golden
-            .iter()
-            .filter_map(|(name, data)| Some((name.strip_prefix(&format!("{case}."))?.to_owned(), data.clone())))
-            .collect();
+        let from = strip(&golden, case);
         let shape = Shape { channels, height, width };
-        let net = NetConfig::Dcgan(DcganConfig { latent: 6, width: 4, critic_norm: true });
+        let critic_norm = CriticNorm::Batch;
+        let net = NetConfig::Dcgan(DcganConfig { latent: 6, width: 4, critic_norm, ..DcganConfig::default() });
         let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
         let generator: Generator = state::load(net.generator(shape, &mut init), "generator", &from).unwrap();
-        let critic: Critic = state::load(net.critic(shape, &mut init), "critic", &from).unwrap();
+        let critic: Critic = state::load(net.critic(shape, Condition::None, &mut init), "critic", &from).unwrap();
 
         // In the script's order: G once, then D on reals, on fakes, and on fakes with a way back to G.
-        let fake = generator.forward(tensor(&from, "latents", &device));
+        let fake = generator.forward(tensor(&from, "latents", &device), None);
         assert_close("fake", &fake.to_data(), &from["fake"], TOLERANCE);
-        let score_real = critic.forward(tensor(&from, "real", &device));
-        let score_fake = critic.forward(fake.clone().detach());
+        let score_real = critic.forward(tensor::<4>(&from, "real", &device), None).value;
+        let score_fake = critic.forward(fake.clone().detach(), None).value;
         assert_close("score_real", &score_real.to_data(), &from["score_real"], TOLERANCE);
         assert_close("score_fake", &score_fake.to_data(), &from["score_fake"], TOLERANCE);
 
@@ -88,14 +64,15 @@ fn dcgan_forward_gradients_and_running_statistics_equal_pytorch() {
         assert_close("d_loss", &d_loss.to_data(), &from["d_loss"], TOLERANCE);
         assert_gradients("grad.critic", &gradients(&critic, d_loss), &from);
 
-        let g_loss = Loss::NonSaturating.generator(critic.forward(fake));
+        let g_loss =
+            Loss::NonSaturating.generator(tensor(&from, "score_real", &device), critic.forward(fake, None).value);
         assert_close("g_loss", &g_loss.to_data(), &from["g_loss"], TOLERANCE);
         assert_gradients("grad.generator", &gradients(&generator, g_loss), &from);
 
         assert_running_statistics(&generator, "after.generator", &from);
         assert_running_statistics(&critic, "after.critic", &from);
         let latents = tensor::<2>(&from, "latents", &device).without_autodiff();
-        let fake = generator.valid().forward(latents);
+        let fake = generator.valid().forward(latents, None);
         assert_close("fake_eval", &fake.to_data(), &from["fake_eval"], TOLERANCE);
     }
 }
@@ -111,10 +88,10 @@ fn batch_norm_and_its_running_statistics_equal_pytorch() {
         let loss = |output: Tensor<4>| (output * tensor(&from, "loss_weights", &device)).sum();
         if batch == 2 {
             // A graph is walked once, so the input's gradient takes a copy of the layer.
-            let grads = loss(norm.clone().forward(input.clone())).backward();
+            let grads = loss(norm.clone().forward(input.clone()).value).backward();
             assert_close("grad.input", &input.grad(&grads).unwrap().to_data(), &from["grad.input"], TOLERANCE);
         }
-        let output = norm.forward(input);
+        let output = norm.forward(input).value;
         assert_close("output", &output.to_data(), &from[&format!("output.{batch}")], TOLERANCE);
         for (ours, name) in [(&norm.running_mean, "running_mean"), (&norm.running_var, "running_var")] {
             assert_close(name, &ours.value().to_data(), &from[&format!("{name}.{batch}")], TOLERANCE);
@@ -126,7 +103,7 @@ fn batch_norm_and_its_running_statistics_equal_pytorch() {
         }
     }
     let input = tensor::<4>(&from, "input.0", &device).without_autodiff();
-    assert_close("output.eval", &norm.valid().forward(input).to_data(), &from["output.eval"], TOLERANCE);
+    assert_close("output.eval", &norm.valid().forward(input).value.to_data(), &from["output.eval"], TOLERANCE);
 }
 
 #[test]
@@ -134,8 +111,15 @@ fn losses_and_their_gradients_equal_pytorch() {
     let device = Device::default().autodiff();
     let from = golden("losses");
     let score = |name: &str| tensor::<1>(&from, name, &device).require_grad();
-    let losses =
-        [(Loss::Minimax, "minimax"), (Loss::NonSaturating, "non_saturating"), (Loss::Wasserstein, "wasserstein")];
+    let losses = [
+        (Loss::Minimax, "minimax"),
+        (Loss::NonSaturating, "non_saturating"),
+        (Loss::LeastSquares, "least_squares"),
+        (Loss::Hinge, "hinge"),
+        (Loss::Wasserstein, "wasserstein"),
+        (Loss::Relativistic, "relativistic"),
+        (Loss::RelativisticAverage, "relativistic_average"),
+    ];
     for (loss, name) in losses {
         let check = |what: &str, ours: TensorData| {
             assert_close(&format!("{name}.{what}"), &ours, &from[&format!("{name}.{what}")], 1e-5);
@@ -147,10 +131,15 @@ fn losses_and_their_gradients_equal_pytorch() {
         check("grad_real", real.grad(&grads).unwrap().to_data());
         check("grad_fake", fake.grad(&grads).unwrap().to_data());
 
-        let fake = score("score_fake");
-        let g = loss.generator(fake.clone());
+        let (real, fake) = (score("score_real"), score("score_fake"));
+        let g = loss.generator(real.clone(), fake.clone());
         check("g", g.to_data());
-        check("grad_g", fake.grad(&g.backward()).unwrap().to_data());
+        let grads = g.backward();
+        check("grad_g", fake.grad(&grads).unwrap().to_data());
+        match real.grad(&grads) {
+            Some(grad) => check("grad_g_real", grad.to_data()),
+            None => assert!(!loss.is_relative(), "{name}: the generator's loss depends on reals"),
+        }
     }
 }
 

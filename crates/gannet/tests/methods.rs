@@ -14,7 +14,7 @@ use gannet::{Generator, data, run};
 /// A short training of `entry`, on points if it can learn them and on tiny images otherwise.
 fn session(entry: &MethodEntry, settings: &[&str]) -> Session {
     let point = Shape { channels: 2, height: 1, width: 1 };
-    let data = if (entry.preset)(point).problems(point).is_empty() {
+    let data = if (entry.preset)(point).problems(&point.into()).is_empty() {
         ["data.source=two-clusters", "method.net.width=16"].as_slice()
     } else {
         &["data.source=fashion-mnist", "data.size=8", "method.net.width=4"]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Sample;
 use crate::error::{Error, Result};
@@ -46,9 +46,9 @@ impl Batch {
         Ok(Tensor::from_data(self.get(name)?.clone(), device))
     }
 
-    /// The class of every sample, on `device`: `[N]`.
-    pub fn labels(&self, device: &Device) -> Result<Tensor<1, Int>> {
-        Ok(Tensor::from_data(self.get("label")?.clone(), device))
+    /// The class of every sample.
+    pub fn labels(&self) -> Result<Vec<i64>> {
+        Ok(self.get("label")?.iter::<i64>().collect())
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let real = batch.images("real", &device).unwrap();
         assert_eq!((batch.n(), real.dims()), (2, [2, 3, 1, 2]));
         assert_eq!(batch.get("label").unwrap(), &TensorData::new(vec![4i64, 2], [2]));
-        assert_eq!(batch.labels(&device).unwrap().dims(), [2]);
+        assert_eq!(batch.labels().unwrap(), [4, 2]);
         let expected: Vec<f32> = [0., 1., 2., 3., 4., 5., 10., 11., 12., 13., 14., 15.].into();
         assert_eq!(batch.get("real").unwrap(), &TensorData::new(expected, [2, 3, 1, 2]));
     }

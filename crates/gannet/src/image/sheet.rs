@@ -14,7 +14,12 @@ const PLOT_LIMIT: f32 = 1.5;
 const DOT_RADIUS: f32 = 2.2;
 const DOT_OPACITY: f32 = 0.45;
 
-const GREY: [f32; 3] = [150.0, 150.0, 150.0];
+/// Side of the field of scores below a scatter plot, in cells; it divides the plot's.
+const FIELD_SIDE: usize = 128;
+
+const GREEN: [f32; 3] = [150.0, 205.0, 165.0];
+const VIOLET: [f32; 3] = [190.0, 170.0, 225.0];
+const GREY: [f32; 3] = [125.0, 125.0, 125.0];
 const ORANGE: [f32; 3] = [230.0, 97.0, 0.0];
 
 /// Pictures of one size, row by row in `columns` columns, two pixels of white apart; 8 bits a sample. Places left over
@@ -57,7 +62,36 @@ pub fn sheet(samples: &[Vec<f32>], shape: Shape, columns: usize) -> Picture {
 /// 2-D points as soft dots on white, 512x512 RGB: `reals` grey below, `fakes` orange above. The plot spans [-1.5, 1.5]
 /// in both directions, y upwards; points outside it, or not finite, are not drawn.
 pub fn scatter(fakes: &[[f32; 2]], reals: &[[f32; 2]]) -> Picture {
-    let mut canvas = vec![[255.0; 3]; PLOT_SIDE * PLOT_SIDE];
+    plot(vec![[255.0; 3]; PLOT_SIDE * PLOT_SIDE], fakes, reals)
+}
+
+/// The places where [`scatter_over`] wants to know the critic's scores, row by row from the top.
+pub fn field_places() -> Vec<[f32; 2]> {
+    let place = |i: usize| ((i as f32 + 0.5) / FIELD_SIDE as f32 * 2.0 - 1.0) * PLOT_LIMIT;
+    (0..FIELD_SIDE * FIELD_SIDE).map(|i| [place(i % FIELD_SIDE), -place(i / FIELD_SIDE)]).collect()
+}
+
+/// A [`scatter`] plot on the field of `scores`, one for each of [`field_places`]: green where the critic sees reals
+/// rather than fakes, violet where it is the other way round, by the score's distance from the mean in standard
+/// deviations, because losses differ in their scale.
+pub fn scatter_over(scores: &[f32], fakes: &[[f32; 2]], reals: &[[f32; 2]]) -> Picture {
+    assert_eq!(scores.len(), FIELD_SIDE * FIELD_SIDE, "a field has {FIELD_SIDE} x {FIELD_SIDE} scores");
+    let n = scores.len() as f64;
+    let mean = scores.iter().map(|&score| f64::from(score)).sum::<f64>() / n;
+    let deviation = (scores.iter().map(|&score| (f64::from(score) - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let colour = |&score: &f32| {
+        let z = ((f64::from(score) - mean) / deviation.max(f64::MIN_POSITIVE)) as f32;
+        let towards = if z > 0.0 { GREEN } else { VIOLET };
+        let share = if z.is_finite() { (z.abs() * 0.5).tanh() } else { 0.0 };
+        std::array::from_fn(|i| 255.0 + share * (towards[i] - 255.0))
+    };
+    let cells: Vec<[f32; 3]> = scores.iter().map(colour).collect();
+    let cell = PLOT_SIDE / FIELD_SIDE;
+    let pixel = |i: usize| cells[i / PLOT_SIDE / cell * FIELD_SIDE + i % PLOT_SIDE / cell];
+    plot((0..PLOT_SIDE * PLOT_SIDE).map(pixel).collect(), fakes, reals)
+}
+
+fn plot(mut canvas: Vec<[f32; 3]>, fakes: &[[f32; 2]], reals: &[[f32; 2]]) -> Picture {
     for (points, colour) in [(reals, GREY), (fakes, ORANGE)] {
         points.iter().for_each(|&point| dot(&mut canvas, point, colour));
     }

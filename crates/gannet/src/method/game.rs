@@ -1,11 +1,14 @@
 //! What the two-player methods share: the players, the average, the latents. The order of moves is each method's own.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
 
 use super::Setting;
-use crate::image::Shape;
+use crate::Result;
+use crate::data::Batch;
 use crate::loss::Loss;
-use crate::net::{Critic, Generator, NetConfig};
+use crate::net::{self, Generator, NetConfig, Subject};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
 use crate::random::{self, Purpose};
@@ -15,45 +18,75 @@ use crate::train::player::{Player, PlayerConfig};
 use crate::train::schedule::Moment;
 
 /// A generator, a critic and the generator's average.
-pub(super) struct Game {
+pub(super) struct Game<C: Module> {
     pub(super) generator: Player<Generator>,
-    pub(super) critic: Player<Critic>,
+    pub(super) critic: Player<C>,
     pub(super) average: Generator,
     pub(super) device: Device,
+    pub(super) subject: Subject,
     n_latent: usize,
     ema_half_life_images: f64,
     seed: u64,
 }
 
-impl Game {
+impl<C: Module> Game<C> {
+    /// A game of networks of `net` about `subject`, with the critic that `critic` makes.
     pub(super) fn new(
         net: &NetConfig,
-        [generator, critic]: [&PlayerConfig; 2],
+        subject: Subject,
+        critic: impl FnOnce(&mut Init) -> C,
+        [generator_config, critic_config]: [&PlayerConfig; 2],
         ema_half_life_images: f64,
-        setting: &Setting,
+        Setting { device, seed, .. }: &Setting,
     ) -> Self {
-        let Setting { shape, device, seed } = setting;
-        let generator_net = net.generator(*shape, &mut Init::new(*seed, Purpose::GeneratorWeights, device));
-        let critic_net = net.critic(*shape, &mut Init::new(*seed, Purpose::CriticWeights, device));
+        let generator = net.generator(subject, &mut Init::new(*seed, Purpose::GeneratorWeights, device));
+        let critic = critic(&mut Init::new(*seed, Purpose::CriticWeights, device));
         Self {
-            average: burn::module::Module::valid(&generator_net),
-            generator: Player::new(generator_net, generator.clone()),
-            critic: Player::new(critic_net, critic.clone()),
+            average: generator.valid(),
+            generator: Player::new(generator, generator_config.clone()),
+            critic: Player::new(critic, critic_config.clone()),
             device: device.clone(),
+            subject,
             n_latent: net.latent(),
             ema_half_life_images,
             seed: *seed,
         }
     }
 
-    /// `[n, latent]` from N(0, 1) for the step, or the critic's move, that starts at `images_seen`.
-    pub(super) fn latents(&self, purpose: Purpose, n: usize, images_seen: u64) -> Tensor<2> {
-        let mut rng = random::stream(self.seed, purpose, images_seen);
-        let values = random::normal(&mut rng, n * self.n_latent);
-        Tensor::from_data(TensorData::new(values, [n, self.n_latent]), &self.device)
+    /// `[n, latent]` from N(0, 1) for the critic's move that starts at `images_seen`.
+    pub(super) fn latents(&self, n: usize, images_seen: u64) -> Tensor<2> {
+        let mut rng = self.rng(Purpose::TrainingLatents, images_seen);
+        self.normal(&mut rng, [n, self.n_latent])
     }
 
-    /// Moves the average after a step of `n_images`.
+    /// Random numbers for `purpose` in the move that starts at `images_seen`.
+    pub(super) fn rng(&self, purpose: Purpose, images_seen: u64) -> ChaCha8Rng {
+        random::stream(self.seed, purpose, images_seen)
+    }
+
+    /// Values from N(0, 1).
+    pub(super) fn normal<const D: usize>(&self, rng: &mut ChaCha8Rng, shape: [usize; D]) -> Tensor<D> {
+        let values = random::normal(rng, shape.iter().product());
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+
+    /// The classes of a batch as one-hots `[N, n_classes]`; none where the game is not conditional.
+    pub(super) fn classes(&self, batch: &Batch) -> Result<Option<Tensor<2>>> {
+        let n_classes = self.subject.n_classes;
+        if n_classes == 0 {
+            return Ok(None);
+        }
+        Ok(Some(net::one_hot(&batch.labels()?, n_classes, &self.device)))
+    }
+
+    /// Every class alike, `[n, n_classes]`, for a critic that is asked about none in particular.
+    pub(super) fn no_class(&self, n: usize) -> Option<Tensor<2>> {
+        let n_classes = self.subject.n_classes;
+        let share = 1.0 / n_classes.max(1) as f64;
+        (n_classes > 0).then(|| Tensor::full([n, n_classes], share, &self.device.clone().without_autodiff()))
+    }
+
+    /// Moves the average after a step that began at `moment` and saw `n_images`.
     pub(super) fn follow(&mut self, moment: Moment, n_images: u64) {
         let decay = ema::decay(self.ema_half_life_images, moment.images_seen, n_images);
         self.average = ema::update(self.average.clone(), self.generator.network(), decay);
@@ -65,7 +98,7 @@ impl Game {
         state::save(&self.average, "average", into);
     }
 
-    pub(super) fn load(&mut self, from: &Tensors) -> Result<(), String> {
+    pub(super) fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
         self.generator.load("generator", from)?;
         self.critic.load("critic", from)?;
         self.average = state::load(self.average.clone(), "average", from)?;
@@ -73,12 +106,12 @@ impl Game {
     }
 }
 
-/// What keeps a game of these settings from being played for samples of `shape`.
+/// What keeps networks and players of these settings from playing.
 pub(super) fn problems(
     net: &NetConfig,
     [generator, critic]: [&PlayerConfig; 2],
     ema_half_life_images: f64,
-    shape: Shape,
+    shape: crate::image::Shape,
 ) -> Vec<String> {
     let mut problems = net.problems(shape);
     problems.extend(generator.problems("generator"));
@@ -87,21 +120,37 @@ pub(super) fn problems(
     problems
 }
 
-/// Losses, mean scores, and how often the critic is right about each side.
-pub(super) fn report(loss: Loss, losses: [Tensor<1>; 2], scores: [Tensor<1>; 2], gradient_norms: [f64; 2]) -> Stats {
-    let [loss_generator, loss_critic] = losses.map(|loss| f64::from(loss.into_scalar::<f32>()));
-    let [real, fake] = scores.map(|scores| scores.into_data().iter::<f64>().collect::<Vec<_>>());
-    let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
-    let share = |n_right: usize, n: usize| n_right as f64 / n as f64;
-    let boundary = loss.boundary(mean(&real), mean(&fake));
-    Stats::from([
-        ("loss_generator", loss_generator),
-        ("loss_critic", loss_critic),
-        ("score_real", mean(&real)),
-        ("score_fake", mean(&fake)),
-        ("accuracy_real", share(real.iter().filter(|&&score| score > boundary).count(), real.len())),
-        ("accuracy_fake", share(fake.iter().filter(|&&score| score < boundary).count(), fake.len())),
-        ("gradient_norm_generator", gradient_norms[0]),
-        ("gradient_norm_critic", gradient_norms[1]),
-    ])
+/// What a step tells of itself.
+pub(super) struct Report {
+    pub(super) loss_generator: Tensor<1>,
+    pub(super) loss_critic: Tensor<1>,
+    pub(super) score_real: Tensor<1>,
+    pub(super) score_fake: Tensor<1>,
+    pub(super) gradient_norm_generator: f64,
+    pub(super) gradient_norm_critic: f64,
+}
+
+impl Report {
+    /// Losses, mean scores, and how often the critic is right about each side.
+    pub(super) fn stats(self, loss: Loss) -> Stats {
+        let [real, fake] = [self.score_real, self.score_fake].map(values);
+        let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+        let share = |n_right: usize, n: usize| n_right as f64 / n as f64;
+        let boundary = loss.boundary(mean(&real), mean(&fake));
+        Stats::from([
+            ("loss_generator", mean(&values(self.loss_generator))),
+            ("loss_critic", mean(&values(self.loss_critic))),
+            ("score_real", mean(&real)),
+            ("score_fake", mean(&fake)),
+            ("accuracy_real", share(real.iter().filter(|&&score| score > boundary).count(), real.len())),
+            ("accuracy_fake", share(fake.iter().filter(|&&score| score < boundary).count(), fake.len())),
+            ("gradient_norm_generator", self.gradient_norm_generator),
+            ("gradient_norm_critic", self.gradient_norm_critic),
+        ])
+    }
+}
+
+/// The values of a vector, on the host.
+pub(super) fn values(vector: Tensor<1>) -> Vec<f64> {
+    vector.into_data().iter::<f64>().collect()
 }

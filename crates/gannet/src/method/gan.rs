@@ -1,135 +1,297 @@
-//! The game itself: Goodfellow et al. 2014, "Generative Adversarial Nets", algorithm 1 with one critic step (k = 1).
-//!
-//! `vanilla` plays it with fully connected networks, `dcgan` with the convolutional ones of Radford et al. 2016. Both
-//! use Adam as Radford et al. do (section 4), and the non-saturating loss unless told otherwise.
+//! The game itself: Goodfellow et al. 2014, "Generative Adversarial Nets", algorithm 1, with the rules that later papers
+//! added to it, each of which is off unless a preset or a user turns it on (`rules`).
 
-use serde::{Deserialize, Serialize};
-use toml::Table;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
-use super::game::{self, Game};
-use super::{Method, MethodConfig, MethodEntry, Setting, table_of};
+use super::game::{Game, Report, values};
+use super::rules::{Moves, Rules};
+use super::{Method, MethodConfig, Setting};
+use crate::Result;
+use crate::augment::{Augment, diffaug};
 use crate::data::Batch;
-use crate::image::Shape;
-use crate::loss::Loss;
-use crate::net::{self, DcganConfig, MlpConfig, NetConfig};
+use crate::net::{self, Critic};
 use crate::nn::state::Tensors;
+use crate::penalty::{self, Penalty, Pull};
 use crate::random::Purpose;
 use crate::train::event::Stats;
-use crate::train::player::PlayerConfig;
 use crate::train::schedule::Moment;
-use crate::{Result, train};
 
-pub(super) const VANILLA: MethodEntry = MethodEntry {
-    name: "vanilla",
-    summary: "the game with fully connected networks; for points and small images",
-    paper: "Goodfellow et al. 2014, arXiv:1406.2661",
-    preset: |_| Box::new(GanConfig { net: NetConfig::Mlp(MlpConfig::default()), ..GanConfig::default() }),
-    parse: |table| Ok(Box::new(table.try_into::<GanConfig>()?)),
-};
+/// Decay of the anchors of the LeCam penalty at each move (Tseng et al. 2021, section 3.3).
+const ANCHOR_DECAY: f64 = 0.99;
 
-pub(super) const DCGAN: MethodEntry = MethodEntry {
-    name: "dcgan",
-    summary: "the game with convolutional networks and batch norm; a good first choice for images",
-    paper: "Radford, Metz and Chintala 2016, arXiv:1511.06434",
-    preset: |_| Box::new(GanConfig::default()),
-    parse: |table| Ok(Box::new(table.try_into::<GanConfig>()?)),
-};
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GanConfig {
-    /// `minimax` or `non-saturating`.
-    loss: Loss,
-    /// Half-life of the generator's average, in images (10 kimg, as Karras et al. 2020).
-    ema_half_life_images: f64,
-    /// The networks.
-    net: NetConfig,
-    /// How the generator learns.
-    generator: PlayerConfig,
-    /// How the critic learns.
-    critic: PlayerConfig,
+/// A game in progress.
+pub(super) struct Gan {
+    rules: Rules,
+    game: Game<Critic>,
+    augment: Augment,
+    /// Moving averages of the mean scores of reals and of fakes, which the LeCam penalty holds on to.
+    anchors: [f64; 2],
 }
 
-impl Default for GanConfig {
-    fn default() -> Self {
-        Self {
-            loss: Loss::NonSaturating,
-            ema_half_life_images: train::EMA_HALF_LIFE_IMAGES,
-            net: NetConfig::Dcgan(DcganConfig::default()),
-            generator: PlayerConfig::default(),
-            critic: PlayerConfig::default(),
-        }
+impl Gan {
+    pub(super) fn new(rules: Rules, setting: &Setting) -> Self {
+        let subject = rules.subject(&setting.given);
+        let judged = rules.judged(&setting.given);
+        let critic = |init: &mut _| rules.net.critic(judged, rules.condition, init);
+        let players = [&rules.generator, &rules.critic];
+        let game = Game::new(&rules.net, subject, critic, players, rules.ema_half_life_images, setting);
+        Self { augment: Augment::new(&rules.augment), game, anchors: [0.0; 2], rules }
     }
-}
-
-impl MethodConfig for GanConfig {
-    fn problems(&self, shape: Shape) -> Vec<String> {
-        let players = [&self.generator, &self.critic];
-        let mut problems = game::problems(&self.net, players, self.ema_half_life_images, shape);
-        if self.loss == Loss::Wasserstein {
-            problems.push("method.loss is `wasserstein`, which needs a bounded critic; use --method wgan".into());
-        }
-        problems
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["real"]
-    }
-
-    fn net(&self) -> &NetConfig {
-        &self.net
-    }
-
-    fn build(&self, setting: &Setting) -> Box<dyn Method> {
-        let players = [&self.generator, &self.critic];
-        Box::new(Gan { loss: self.loss, game: Game::new(&self.net, players, self.ema_half_life_images, setting) })
-    }
-
-    fn to_table(&self) -> Table {
-        table_of(self)
-    }
-}
-
-struct Gan {
-    loss: Loss,
-    game: Game,
 }
 
 impl Method for Gan {
     fn batches_per_step(&self) -> usize {
-        1
+        self.rules.n_critic
     }
 
     fn step(&mut self, batches: &[Batch], moment: Moment) -> Result<Stats> {
-        let Self { loss, game } = self;
-        let real = batches[0].images("real", &game.device)?;
-        let [n, ..] = real.dims();
-        let fake = game.generator.network().forward(game.latents(Purpose::TrainingLatents, n, moment.images_seen));
+        let mut at = moment;
+        let mut last = None;
 
-        // The critic's move: tell reals from fakes.
-        let critic = game.critic.network();
-        let score_real = critic.forward(real);
-        let score_fake = critic.forward(fake.clone().detach());
-        let loss_critic = loss.critic(score_real.clone(), score_fake.clone());
-        let norm_critic = game.critic.descend(loss_critic.clone(), moment);
+        // The critic's moves, each on new reals and new fakes: tell them apart.
+        for (i, batch) in batches.iter().enumerate() {
+            let real = batch.images("real", &self.game.device)?;
+            let classes = self.game.classes(batch)?;
+            let [n, ..] = real.dims();
+            let latents = self.game.latents(n, at.images_seen);
+            // The generator answers with the fakes of the critic's last move, so that these keep their way back.
+            let is_last = i + 1 == batches.len();
+            let fake = if is_last {
+                self.game.generator.network().forward(latents, classes.as_ref())
+            } else {
+                self.game.generator.frozen().forward(latents, classes.as_ref())
+            };
 
-        // The generator's move: pass the critic as it now is.
-        let loss_generator = loss.generator(game.critic.frozen().forward(fake));
-        let norm_generator = game.generator.descend(loss_generator.clone(), moment);
-        game.follow(moment, n as u64);
+            let mut rng = self.game.rng(Purpose::View, at.images_seen);
+            let seen_real = self.view(real, at, &mut rng);
+            let seen_fake = self.view(fake.clone().detach(), at, &mut rng);
+            let before = (self.rules.moves == Moves::Simultaneous).then(|| self.game.critic.frozen());
+            let judged = self.judge(&seen_real, &seen_fake, classes.as_ref(), at, &mut rng)?;
+            let norm = self.game.critic.descend(judged.loss.clone(), at);
+            if self.rules.clip > 0.0 {
+                self.game.critic.adjust(|critic| critic.map(&mut Clip(self.rules.clip)));
+            }
+            self.augment.observe(&judged.score_real, n as u64);
+            self.move_anchors(&judged);
+            at.images_seen += n as u64;
+            last = Some((fake, seen_real, classes, judged, norm, before, rng));
+        }
+        let Some((fake, seen_real, classes, judged, norm_critic, before, mut rng)) = last else {
+            return Ok(Stats::new());
+        };
 
-        Ok(game::report(*loss, [loss_generator, loss_critic], [score_real, score_fake], [norm_generator, norm_critic]))
+        // The generator's move: pass the critic as it now is, or was before its move.
+        let opponent = before.unwrap_or_else(|| self.game.critic.frozen());
+        let seen_fake = self.view(fake, moment, &mut rng);
+        let loss_generator = self.answer(&opponent, seen_fake, seen_real, classes.as_ref());
+        let norm_generator = self.game.generator.descend(loss_generator.clone(), moment);
+        self.game.follow(moment, at.images_seen - moment.images_seen);
+
+        let report = Report {
+            loss_generator,
+            loss_critic: judged.loss,
+            score_real: judged.score_real,
+            score_fake: judged.score_fake,
+            gradient_norm_generator: norm_generator,
+            gradient_norm_critic: norm_critic,
+        };
+        let mut stats = report.stats(self.rules.loss);
+        if let Some(penalty) = judged.penalty {
+            stats.insert("penalty", values(penalty).iter().sum());
+        }
+        if self.augment.is_active() {
+            stats.insert("augment", self.augment.strength());
+        }
+        Ok(stats)
     }
 
     fn average(&self) -> &net::Generator {
         &self.game.average
     }
 
+    fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
+        let [n, c, h, w] = samples.dims();
+        let pack = samples.repeat_dim(1, self.rules.pack).reshape([n, c * self.rules.pack, h, w]);
+        self.game.critic.network().valid().forward(pack, self.game.no_class(n).as_ref()).value
+    }
+
     fn save(&self, into: &mut Tensors) {
         self.game.save(into);
+        self.augment.save("augment", into);
+        if self.rules.lecam > 0.0 {
+            // Halves of the 64 bits, because weights and counts are all that a checkpoint holds.
+            let bits: Vec<i64> = self.anchors.iter().map(|anchor| anchor.to_bits().cast_signed()).collect();
+            into.insert(ANCHORS.into(), TensorData::new(bits, [2]));
+        }
     }
 
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.game.load(from)
+        self.game.load(from)?;
+        self.augment.load("augment", from)?;
+        if self.rules.lecam > 0.0 {
+            let bits: &[i64] = from.get(ANCHORS).and_then(|data| data.as_slice().ok()).unwrap_or_default();
+            let [real, fake] = bits else { return Err(format!("it holds no `{ANCHORS}`")) };
+            self.anchors = [real, fake].map(|bits| f64::from_bits(bits.cast_unsigned()));
+        }
+        Ok(())
+    }
+}
+
+const ANCHORS: &str = "lecam.anchors";
+
+/// What the critic's move came to.
+struct Judged {
+    loss: Tensor<1>,
+    penalty: Option<Tensor<1>>,
+    score_real: Tensor<1>,
+    score_fake: Tensor<1>,
+}
+
+impl Gan {
+    /// `samples` as the critic is to see them: augmented, noisy, packed.
+    fn view(&self, samples: Tensor<4>, moment: Moment, rng: &mut ChaCha8Rng) -> Tensor<4> {
+        let mut seen = self.augment.apply(samples, rng);
+        let [n, c, h, w] = seen.dims();
+        let deviation = self.rules.instance_noise * self.rules.instance_noise_schedule.factor(moment, 0);
+        if deviation > 0.0 {
+            seen = seen + self.game.normal(rng, [n, c, h, w]) * deviation;
+        }
+        let pack = self.rules.pack;
+        seen.reshape([n / pack, c * pack, h, w])
+    }
+
+    /// The critic's loss on what it sees, penalties included.
+    fn judge(
+        &self,
+        real: &Tensor<4>,
+        fake: &Tensor<4>,
+        classes: Option<&Tensor<2>>,
+        moment: Moment,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Judged> {
+        let Rules { loss, penalty, gamma, penalty_every, label_smoothing, lecam, consistency, .. } = self.rules;
+        let [n, ..] = real.dims();
+        let n_images = (n * self.rules.pack) as u64;
+        let is_due = (moment.images_seen / n_images).is_multiple_of(penalty_every as u64);
+        let penalty = if is_due { penalty } else { Penalty::None };
+
+        let (score_real, at_real) = self.score(real, classes, penalty.is_at_reals())?;
+        let (score_fake, at_fake) = self.score(fake, classes, penalty.is_at_fakes())?;
+        let elsewhere = match penalty {
+            Penalty::OneCentred => {
+                let share: Vec<f32> = (0..n).map(|_| rng.random()).collect();
+                let share = Tensor::from_data(TensorData::new(share, [n]), &self.game.device);
+                Some(penalty::between(real.clone(), fake.clone(), share))
+            }
+            Penalty::Dragan => Some(penalty::around(real.clone(), self.game.normal(rng, real.dims()))),
+            _ => None,
+        };
+        let elsewhere = match elsewhere {
+            Some(points) => {
+                let pull = penalty::one_centred(self.gradient(&points, classes));
+                Some(self.pulled(&pull, points, classes)?.1)
+            }
+            None => None,
+        };
+
+        let mut total = loss.critic(score_real.clone(), score_fake.clone());
+        if label_smoothing > 0.0
+            && let Some(smoothing) = loss.smoothing(score_real.clone(), label_smoothing)
+        {
+            total = total + smoothing;
+        }
+        if lecam > 0.0 {
+            total = total + penalty::lecam(score_real.clone(), score_fake.clone(), self.anchors) * lecam;
+        }
+        if consistency > 0.0 {
+            let altered = self.game.critic.network().forward(shifted(real, rng), classes).value;
+            total = total + penalty::consistency(score_real.clone(), altered) * consistency;
+        }
+        let penalties = [at_real, at_fake, elsewhere].into_iter().flatten().reduce(|a, b| a + b);
+        if let Some(penalties) = &penalties {
+            total = total + penalties.clone() * (gamma * penalty_every as f64);
+        }
+        let penalty = penalties.map(|penalty| penalty * gamma);
+        Ok(Judged { loss: total, penalty, score_real, score_fake })
+    }
+
+    /// Scores of `samples` and, where asked, half the squared gradient there.
+    fn score(
+        &self,
+        samples: &Tensor<4>,
+        classes: Option<&Tensor<2>>,
+        is_penalized: bool,
+    ) -> Result<(Tensor<1>, Option<Tensor<1>>)> {
+        if !is_penalized {
+            return Ok((self.game.critic.network().forward(samples.clone(), classes).value, None));
+        }
+        let pull = penalty::zero_centred(self.gradient(samples, classes));
+        let (scores, penalty) = self.pulled(&pull, samples.clone(), classes)?;
+        Ok((scores, Some(penalty)))
+    }
+
+    fn gradient(&self, samples: &Tensor<4>, classes: Option<&Tensor<2>>) -> Tensor<4> {
+        let frozen = self.game.critic.frozen();
+        penalty::gradient(|samples| frozen.forward(samples, classes).value, samples.clone())
+    }
+
+    /// Scores of `samples`, and the penalty that pulls on them.
+    fn pulled(&self, pull: &Pull, samples: Tensor<4>, classes: Option<&Tensor<2>>) -> Result<(Tensor<1>, Tensor<1>)> {
+        let scores = self.game.critic.network().forward(pull.on(samples), classes);
+        Ok((scores.value.clone(), pull.penalty(scores)?))
+    }
+
+    /// The generator's loss on what the opponent sees.
+    fn answer(&self, opponent: &Critic, fake: Tensor<4>, real: Tensor<4>, classes: Option<&Tensor<2>>) -> Tensor<1> {
+        let Rules { loss, feature_matching, .. } = self.rules;
+        let features_fake = opponent.features(fake, classes);
+        let score_fake = opponent.score(features_fake.clone(), classes).value;
+        if !loss.is_relative() && feature_matching == 0.0 {
+            return loss.generator(score_fake.clone().detach(), score_fake);
+        }
+        let features_real = opponent.features(real, classes);
+        let score_real = opponent.score(features_real.clone(), classes).value.detach();
+        let mut total = loss.generator(score_real, score_fake);
+        if feature_matching > 0.0 {
+            let distance = features_real.value.detach().mean_dim(0) - features_fake.value.mean_dim(0);
+            total = total + distance.square().sum() * feature_matching;
+        }
+        total
+    }
+
+    fn move_anchors(&mut self, judged: &Judged) {
+        if self.rules.lecam == 0.0 {
+            return;
+        }
+        for (anchor, scores) in self.anchors.iter_mut().zip([&judged.score_real, &judged.score_fake]) {
+            let mean = values(scores.clone().mean()).iter().sum::<f64>();
+            *anchor = *anchor * ANCHOR_DECAY + mean * (1.0 - ANCHOR_DECAY);
+        }
+    }
+}
+
+/// Images moved by up to an eighth of their size.
+fn shifted(images: &Tensor<4>, rng: &mut ChaCha8Rng) -> Tensor<4> {
+    let [n, _, h, w] = images.dims();
+    let policy = diffaug::Policy { translation: true, ..diffaug::Policy::default() };
+    let transforms: Vec<_> = (0..n).map(|_| diffaug::Transform::draw(policy, [h, w], rng)).collect();
+    diffaug::apply(images.clone(), &transforms)
+}
+
+/// Keeps every trained weight within ± the bound; buffers are left alone.
+struct Clip(f64);
+
+impl ModuleMapper for Clip {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let bound = self.0;
+        param.map(|weight| {
+            if !weight.is_require_grad() {
+                return weight;
+            }
+            Tensor::from_inner(weight.without_autodiff().clamp(-bound, bound)).require_grad()
+        })
     }
 }

@@ -1,21 +1,28 @@
 //! Ways to play the game, one readable file per method, and the registry that everything else lists them from.
 //!
-//! A method gets its own file only if its update step reads differently; the others are presets of a family.
+//! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
+//! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it.
 
-mod game;
+mod acgan;
+mod began;
 mod gan;
-mod wgan;
+mod game;
+mod infogan;
+mod presets;
+mod rules;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use toml::Table;
 
 use crate::data::Batch;
 use crate::image::Shape;
-use crate::net::{self, NetConfig};
+use crate::net::{self, NetConfig, NetworkPlan, Subject};
 use crate::nn::state::Tensors;
 use crate::train::event::Stats;
 use crate::train::schedule::Moment;
 use crate::{Error, Result};
+
+pub use presets::METHODS;
 
 /// A game in progress: networks, optimizers and averages. The loop owns time and data.
 pub trait Method: Send {
@@ -28,6 +35,9 @@ pub trait Method: Send {
     /// The averaged generator, which is what users sample from.
     fn average(&self) -> &net::Generator;
 
+    /// The critic's scores `[N]` of samples `[N, C, H, W]`, without gradients; of no class in particular.
+    fn scores(&self, samples: Tensor<4>) -> Tensor<1>;
+
     /// Writes everything that the next step depends on.
     fn save(&self, into: &mut Tensors);
 
@@ -35,13 +45,37 @@ pub trait Method: Send {
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String>;
 }
 
+/// What the data and the run give a method to work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Shape of a sample.
+    pub shape: Shape,
+    /// Classes of the data; 0 where it has none.
+    pub n_classes: usize,
+    /// Samples in a batch.
+    pub batch: usize,
+}
+
+/// Unlabelled samples in batches of 64.
+impl From<Shape> for Given {
+    fn from(shape: Shape) -> Self {
+        Self { shape, n_classes: 0, batch: 64 }
+    }
+}
+
 /// The settings of a method, typed and complete.
 pub trait MethodConfig: Send + Sync {
-    /// Everything that keeps these settings from working on samples of `shape`.
-    fn problems(&self, shape: Shape) -> Vec<String>;
+    /// Everything that keeps these settings from working on what is given.
+    fn problems(&self, given: &Given) -> Vec<String>;
 
     /// The networks' family and size.
     fn net(&self) -> &NetConfig;
+
+    /// What the generator makes, and what it can be asked for.
+    fn subject(&self, given: &Given) -> Subject;
+
+    /// The layers of generator and critic.
+    fn plan(&self, given: &Given) -> [NetworkPlan; 2];
 
     /// Names of the tensors a batch has to carry.
     fn needs(&self) -> &'static [&'static str];
@@ -56,8 +90,8 @@ pub trait MethodConfig: Send + Sync {
 /// Where and on what a game is played.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// Shape of a sample.
-    pub shape: Shape,
+    /// Samples and classes.
+    pub given: Given,
     /// Device with automatic differentiation.
     pub device: Device,
     /// Seed of weights and latents.
@@ -70,6 +104,8 @@ pub struct MethodEntry {
     pub name: &'static str,
     /// What it is, in one line.
     pub summary: &'static str,
+    /// When to choose it, and when not, in a sentence or two.
+    pub advice: &'static str,
     /// Where it comes from.
     pub paper: &'static str,
     /// The settings that make the method what it is, for samples of a shape; the others keep their family's defaults.
@@ -77,9 +113,6 @@ pub struct MethodEntry {
     /// Reads complete settings.
     pub parse: fn(Table) -> std::result::Result<Box<dyn MethodConfig>, toml::de::Error>,
 }
-
-/// All methods, in the order in which they are best learnt.
-pub const METHODS: &[MethodEntry] = &[gan::VANILLA, gan::DCGAN, wgan::WGAN];
 
 /// The method called `name`.
 pub fn find(name: &str) -> Result<&'static MethodEntry> {
@@ -89,16 +122,7 @@ pub fn find(name: &str) -> Result<&'static MethodEntry> {
 
 /// The method for whoever names none: a good first choice for samples of `shape`.
 pub fn suited(shape: Shape) -> &'static MethodEntry {
-    if shape.is_point() { &gan::VANILLA } else { &gan::DCGAN }
-}
-
-/// Networks suited to samples of `shape`: fully connected for points, convolutional for images.
-fn suited_net(shape: Shape) -> NetConfig {
-    if shape.is_point() {
-        NetConfig::Mlp(net::MlpConfig::default())
-    } else {
-        NetConfig::Dcgan(net::DcganConfig::default())
-    }
+    if shape.is_point() { &presets::R3GAN } else { &presets::DCGAN }
 }
 
 fn table_of(config: &impl serde::Serialize) -> Table {

@@ -1,19 +1,19 @@
 //! Deep convolutional networks: Radford, Metz and Chintala 2016, "Unsupervised Representation Learning with Deep
 //! Convolutional Generative Adversarial Networks", section 3 and figure 1.
 //!
-//! The paper's networks make 64x64 images from a 4x4 base. Here the base follows from the image: the size is halved,
-//! rounding up, as long as its shorter side is 8 or more, so 28x28 grows from 7x7, 48x64 from 6x8 and 45x30 from 6x4.
-//! A layer that leads to (or from) an even size has kernel 4, one to an odd size kernel 3; both have stride 2 and
-//! padding 1 and land exactly.
+//! The paper's networks make 64x64 images from a 4x4 base; here the base follows from the image (`ladder`). A layer that
+//! leads to (or from) an even size has kernel 4, one to an odd size kernel 3; both have stride 2 and padding 1 and land
+//! exactly.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{LayerPlan, MAX_SIZE, NetworkPlan};
+use super::ladder::{self, Ladder};
+use super::{CriticNorm, LayerPlan, MAX_SIZE, Norm, Subject};
 use crate::image::Shape;
 use crate::nn::activation::{leaky_relu, relu, tanh};
-use crate::nn::{BatchNorm, Conv2d, ConvTranspose2d, Init};
+use crate::nn::{BatchNorm, Conv2d, ConvConfig, ConvTranspose2d, Dual, Init, MinibatchDiscrimination, minibatch_std};
 
 /// All weights start from N(0, 0.02²) (section 4).
 const INIT_STD: f32 = 0.02;
@@ -28,87 +28,111 @@ pub struct DcganConfig {
     pub latent: usize,
     /// Channels of the layer next to the image; each halving of the size doubles them, up to eight times.
     pub width: usize,
-    /// Whether the critic normalizes by batch. Penalties on its gradient need this off.
-    pub critic_norm: bool,
+    /// How the critic normalizes: `none`, `batch`, `layer`, `instance` or `spectral`. Gradient penalties need another
+    /// than `batch`.
+    pub critic_norm: CriticNorm,
+    /// How the critic compares the samples of a batch: `none`, `deviation` or `discrimination`.
+    pub critic_minibatch: Minibatch,
 }
 
 impl Default for DcganConfig {
     fn default() -> Self {
-        Self { latent: 100, width: 64, critic_norm: true }
+        Self { latent: 100, width: 64, critic_norm: CriticNorm::Batch, critic_minibatch: Minibatch::None }
     }
 }
 
-/// Sizes from the base to the image, and the channels at each size but the last.
-struct Ladder {
-    sizes: Vec<[usize; 2]>,
-    channels: Vec<usize>,
+/// How a critic compares the samples of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Minibatch {
+    /// It does not.
+    None,
+    /// Their standard deviation as one more channel (Karras et al. 2018, section 3).
+    Deviation,
+    /// Learnt closeness to the others as further features (Salimans et al. 2016, section 3.2).
+    Discrimination,
 }
+
+/// Kernels of minibatch discrimination.
+const N_KERNELS: usize = 16;
 
 impl DcganConfig {
     pub(super) fn problems(&self, shape: Shape) -> Vec<String> {
-        let mut problems = vec![];
-        for (name, value) in [("latent", self.latent), ("width", self.width)] {
-            problems.extend(super::out_of_range(name, value, MAX_SIZE));
-        }
-        if shape.height.min(shape.width) < 8 {
-            problems.push(format!(
-                "samples are {shape}, the dcgan networks need images of 8x8 or more; use method.net.family = \"mlp\""
-            ));
-        }
-        problems
+        let sizes = [("latent", self.latent), ("width", self.width)];
+        let out_of_range = sizes.into_iter().filter_map(|(name, value)| super::out_of_range(name, value, MAX_SIZE));
+        out_of_range.chain(ladder::problem("dcgan", shape)).collect()
     }
 
     fn ladder(&self, shape: Shape) -> Ladder {
-        let mut sizes = vec![[shape.height, shape.width]];
-        while sizes[0][0].min(sizes[0][1]) >= 8 {
-            sizes.insert(0, sizes[0].map(|side| side.div_ceil(2)));
-        }
-        let n_halvings = sizes.len() - 1;
-        let channels = (0..n_halvings).rev().map(|i| self.width * MAX_MULTIPLE.min(1 << i.min(16))).collect();
-        Ladder { sizes, channels }
+        Ladder::new(shape, self.width, MAX_MULTIPLE)
     }
 
-    pub(super) fn plan(&self, shape: Shape) -> [NetworkPlan; 2] {
-        let Ladder { sizes, channels } = self.ladder(shape);
-        let weights = |n_in: usize, n_out: usize, [h, w]: [usize; 2], n_norm: usize| n_in * n_out * h * w + 2 * n_norm;
-        let output = |c: usize, [h, w]: [usize; 2]| [c, h, w];
-        let name = |kind: &str, [h, w]: [usize; 2], stride| format!("{kind} {h}x{w} / {stride}");
-
-        let mut generator = vec![LayerPlan {
+    pub(super) fn generator_plan(&self, subject: Subject) -> Vec<LayerPlan> {
+        let Ladder { sizes, channels } = self.ladder(subject.shape);
+        let mut layers = vec![LayerPlan {
             name: name("conv transpose", sizes[0], 1) + ", batch norm, relu",
             output: output(channels[0], sizes[0]),
-            n_parameters: weights(self.latent, channels[0], sizes[0], channels[0]),
+            n_parameters: weights(self.latent + subject.n_condition(), channels[0], sizes[0]) + 2 * channels[0],
         }];
-        let mut critic = vec![];
         for (i, &size) in sizes.iter().enumerate().skip(1) {
-            let (inner, kernel) = (channels[i - 1], kernel(size));
-            let (outer, is_last) = (*channels.get(i).unwrap_or(&shape.channels), i == channels.len());
-            generator.push(LayerPlan {
-                name: name("conv transpose", kernel, 2) + if is_last { ", tanh" } else { ", batch norm, relu" },
+            let (outer, is_last) = (*channels.get(i).unwrap_or(&subject.shape.channels), i == channels.len());
+            layers.push(LayerPlan {
+                name: name("conv transpose", kernel(size), 2) + if is_last { ", tanh" } else { ", batch norm, relu" },
                 output: output(outer, size),
-                n_parameters: weights(inner, outer, kernel, if is_last { 0 } else { outer }),
+                n_parameters: weights(channels[i - 1], outer, kernel(size)) + if is_last { 0 } else { 2 * outer },
             });
-            let has_norm = self.critic_norm && !is_last;
-            critic.insert(
-                0,
-                LayerPlan {
-                    name: name("conv", kernel, 2) + if has_norm { ", batch norm" } else { "" } + ", leaky relu",
-                    output: output(inner, sizes[i - 1]),
-                    n_parameters: weights(outer, inner, kernel, if has_norm { inner } else { 0 }),
-                },
-            );
         }
-        critic.push(LayerPlan {
-            name: name("conv", sizes[0], 1),
-            output: [1, 1, 1],
-            n_parameters: weights(channels[0], 1, sizes[0], 0),
-        });
-        [NetworkPlan { role: "generator", layers: generator }, NetworkPlan { role: "critic", layers: critic }]
+        layers
     }
+
+    pub(super) fn trunk_plan(&self, shape: Shape) -> (Vec<LayerPlan>, usize) {
+        let Ladder { sizes, channels } = self.ladder(shape);
+        let (norm, n_affine) = self.critic_norm.planned();
+        let mut layers = vec![];
+        for (i, &size) in sizes.iter().enumerate().skip(1).rev() {
+            let outer = channels.get(i).copied();
+            let (norm, n_affine) = if outer.is_some() || n_affine == 0 { (norm, n_affine) } else { ("", 0) };
+            let n_out = channels[i - 1];
+            layers.push(LayerPlan {
+                name: name("conv", kernel(size), 2) + norm + ", leaky relu",
+                output: output(n_out, sizes[i - 1]),
+                n_parameters: weights(outer.unwrap_or(shape.channels), n_out, kernel(size)) + n_affine * n_out,
+            });
+        }
+        let [h, w] = sizes[0];
+        let mut n_features = (channels[0] + usize::from(self.critic_minibatch == Minibatch::Deviation)) * h * w;
+        if self.critic_minibatch == Minibatch::Discrimination {
+            let n_parameters = n_features * N_KERNELS * 4;
+            n_features += N_KERNELS;
+            layers.push(LayerPlan {
+                name: "minibatch discrimination".into(),
+                output: [n_features, 1, 1],
+                n_parameters,
+            });
+        }
+        (layers, n_features)
+    }
+}
+
+fn name(kind: &str, [h, w]: [usize; 2], stride: usize) -> String {
+    format!("{kind} {h}x{w} / {stride}")
+}
+
+fn output(c: usize, [h, w]: [usize; 2]) -> [usize; 3] {
+    [c, h, w]
+}
+
+fn weights(n_in: usize, n_out: usize, [h, w]: [usize; 2]) -> usize {
+    n_in * n_out * h * w
 }
 
 fn kernel(size: [usize; 2]) -> [usize; 2] {
     size.map(|side| if side % 2 == 0 { 4 } else { 3 })
+}
+
+/// A convolution between a size and half of it.
+fn step(io: [usize; 2], size: [usize; 2]) -> ConvConfig {
+    ConvConfig { stride: 2, padding: 1, ..ConvConfig::new(io, kernel(size)) }
 }
 
 /// One stage of the generator: upsample, then normalize unless it is the image.
@@ -125,17 +149,17 @@ pub struct DcganGenerator {
 }
 
 impl DcganGenerator {
-    pub(super) fn new(config: &DcganConfig, shape: Shape, init: &mut Init) -> Self {
-        let Ladder { sizes, channels } = config.ladder(shape);
+    pub(super) fn new(config: &DcganConfig, subject: Subject, init: &mut Init) -> Self {
+        let Ladder { sizes, channels } = config.ladder(subject.shape);
         let mut layers = vec![Up {
-            conv: ConvTranspose2d::new([config.latent, channels[0]], sizes[0], [1, 0], INIT_STD, init),
+            conv: ConvConfig::new([config.latent + subject.n_condition(), channels[0]], sizes[0]).init_transposed(init),
             norm: Some(BatchNorm::new(channels[0], INIT_STD, init)),
         }];
         for (i, &size) in sizes.iter().enumerate().skip(1) {
             let next = channels.get(i).copied();
-            let io = [channels[i - 1], next.unwrap_or(shape.channels)];
+            let io = [channels[i - 1], next.unwrap_or(subject.shape.channels)];
             layers.push(Up {
-                conv: ConvTranspose2d::new(io, kernel(size), [2, 1], INIT_STD, init),
+                conv: step(io, size).init_transposed(init),
                 norm: next.map(|n_channels| BatchNorm::new(n_channels, INIT_STD, init)),
             });
         }
@@ -145,7 +169,7 @@ impl DcganGenerator {
     /// `[N, latent]` to `[N, C, H, W]` in [-1, 1].
     pub fn forward(&self, latents: Tensor<2>) -> Tensor<4> {
         let [n, latent] = latents.dims();
-        let mut x = latents.reshape([n, latent, 1, 1]);
+        let mut x = Dual::from(latents.reshape([n, latent, 1, 1]));
         for Up { conv, norm } in &self.layers {
             x = conv.forward(x); // [N, channels, 2 H, 2 W]
             x = match norm {
@@ -153,7 +177,7 @@ impl DcganGenerator {
                 None => tanh(x),
             };
         }
-        x
+        x.value
     }
 }
 
@@ -161,16 +185,18 @@ impl DcganGenerator {
 #[derive(Module, Debug)]
 struct Down {
     conv: Conv2d,
-    norm: Option<BatchNorm>,
+    norm: Option<Norm>,
 }
 
-/// Images to scores.
+/// Images to features.
 #[derive(Module, Debug)]
-pub struct DcganCritic {
+pub(super) struct DcganTrunk {
     layers: Vec<Down>,
+    discrimination: Option<MinibatchDiscrimination>,
+    has_deviation: bool,
 }
 
-impl DcganCritic {
+impl DcganTrunk {
     pub(super) fn new(config: &DcganConfig, shape: Shape, init: &mut Init) -> Self {
         let Ladder { sizes, channels } = config.ladder(shape);
         let mut layers = vec![];
@@ -178,29 +204,37 @@ impl DcganCritic {
             let outer = channels.get(i).copied();
             let io = [outer.unwrap_or(shape.channels), channels[i - 1]];
             layers.push(Down {
-                conv: Conv2d::new(io, kernel(size), [2, 1], INIT_STD, init),
-                norm: outer.filter(|_| config.critic_norm).map(|_| BatchNorm::new(io[1], INIT_STD, init)),
+                conv: ConvConfig { scaling: config.critic_norm.scaling(), ..step(io, size) }.init(init),
+                norm: outer.and_then(|_| config.critic_norm.layer(io[1], init)),
             });
         }
-        let score = Conv2d::new([channels[0], 1], sizes[0], [1, 0], INIT_STD, init);
-        layers.push(Down { conv: score, norm: None });
-        Self { layers }
+        let n_features = channels[0] * sizes[0][0] * sizes[0][1];
+        let discriminates = config.critic_minibatch == Minibatch::Discrimination;
+        Self {
+            layers,
+            discrimination: discriminates.then(|| MinibatchDiscrimination::new(n_features, N_KERNELS, init)),
+            has_deviation: config.critic_minibatch == Minibatch::Deviation,
+        }
     }
 
-    /// `[N, C, H, W]` in [-1, 1] to `[N]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<1> {
-        let [n, ..] = images.dims();
+    /// `[N, C, H, W]` in [-1, 1] to `[N, F]`.
+    pub(super) fn forward(&self, images: Dual<4>) -> Dual<2> {
         let mut x = images;
-        for (i, Down { conv, norm }) in self.layers.iter().enumerate() {
+        for Down { conv, norm } in &self.layers {
             x = conv.forward(x); // [N, channels, H / 2, W / 2]
             if let Some(norm) = norm {
                 x = norm.forward(x);
             }
-            if i + 1 < self.layers.len() {
-                x = leaky_relu(x);
-            }
+            x = leaky_relu(x);
         }
-        x.reshape([n])
+        if self.has_deviation {
+            x = minibatch_std(x);
+        }
+        let features = x.linear(|x| x.flatten(1, 3));
+        match &self.discrimination {
+            Some(layer) => layer.forward(features),
+            None => features,
+        }
     }
 }
 
@@ -209,13 +243,13 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
+    use crate::net::{Condition, NetConfig, NetworkPlan};
     use crate::random::Purpose;
 
     #[test]
     fn any_size_from_8_up_is_generated_and_criticized_as_planned() {
         let device = Device::default().autodiff();
-        let config = DcganConfig { latent: 5, width: 2, critic_norm: true };
-        for (height, width, base) in [
+        let sizes: [(usize, usize, [usize; 2]); 7] = [
             (28, 28, [7, 7]),
             (32, 32, [4, 4]),
             (64, 64, [4, 4]),
@@ -223,25 +257,29 @@ mod tests {
             (48, 64, [6, 8]),
             (8, 8, [4, 4]),
             (45, 30, [6, 4]),
-        ] {
+        ];
+        let minibatch = [Minibatch::None, Minibatch::Deviation, Minibatch::Discrimination];
+        for (i, (height, width, base)) in sizes.into_iter().enumerate() {
+            let critic_minibatch = minibatch[i % 3];
+            let config = DcganConfig { latent: 5, width: 2, critic_norm: CriticNorm::Layer, critic_minibatch };
             let shape = Shape { channels: 3, height, width };
-            let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
-            let generator = DcganGenerator::new(&config, shape, &mut init);
-            let critic = DcganCritic::new(&config, shape, &mut init);
             assert_eq!(config.ladder(shape).sizes[0], base, "{height}x{width}");
+            let net = NetConfig::Dcgan(config);
+            let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
+            let generator = net.generator(shape, &mut init);
+            let critic = net.critic(shape, Condition::None, &mut init);
 
-            let fake = generator.forward(Tensor::ones([2, 5], &device));
+            let fake = generator.forward(Tensor::ones([2, 5], &device), None);
             assert_eq!(fake.dims(), [2, 3, height, width]);
-            assert_eq!(critic.forward(fake).dims(), [2]);
+            assert_eq!(critic.forward(fake, None).value.dims(), [2]);
 
-            let trained = |plan: &NetworkPlan| plan.n_parameters() as usize;
-            let [generator_plan, critic_plan] = config.plan(shape);
-            assert_eq!(trained(&generator_plan), generator.num_params() - n_buffered(&generator_plan));
-            assert_eq!(trained(&critic_plan), critic.num_params() - n_buffered(&critic_plan));
+            let [generator_plan, critic_plan] = net.plan(shape.into(), Condition::None);
+            let n_buffered = |plan: &NetworkPlan| -> usize {
+                let normed = plan.layers.iter().filter(|layer| layer.name.contains("batch norm"));
+                normed.map(|layer| 2 * layer.output[0]).sum()
+            };
+            assert_eq!(generator_plan.n_parameters() as usize, generator.num_params() - n_buffered(&generator_plan));
+            assert_eq!(critic_plan.n_parameters() as usize, critic.num_params());
         }
-    }
-
-    fn n_buffered(plan: &NetworkPlan) -> usize {
-        plan.layers.iter().filter(|layer| layer.name.contains("norm")).map(|layer| 2 * layer.output[0]).sum()
     }
 }

@@ -5,10 +5,10 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{LayerPlan, MAX_SIZE, NetworkPlan};
+use super::{CriticNorm, LayerPlan, MAX_SIZE, Norm, Subject};
 use crate::image::Shape;
 use crate::nn::activation::{leaky_relu, tanh};
-use crate::nn::{Init, Linear};
+use crate::nn::{Dual, Init, Linear, LinearConfig};
 
 /// More hidden layers than this are taken for a typing error.
 const MAX_DEPTH: usize = 64;
@@ -23,11 +23,13 @@ pub struct MlpConfig {
     pub width: usize,
     /// Hidden layers of each network.
     pub depth: usize,
+    /// How the critic normalizes: `none`, `batch`, `layer`, `instance` or `spectral`.
+    pub critic_norm: CriticNorm,
 }
 
 impl Default for MlpConfig {
     fn default() -> Self {
-        Self { latent: 64, width: 128, depth: 3 }
+        Self { latent: 64, width: 128, depth: 3, critic_norm: CriticNorm::None }
     }
 }
 
@@ -35,28 +37,36 @@ impl MlpConfig {
     pub(super) fn problems(&self) -> Vec<String> {
         let sizes =
             [("latent", self.latent, MAX_SIZE), ("width", self.width, MAX_SIZE), ("depth", self.depth, MAX_DEPTH)];
-        sizes.into_iter().filter_map(|(name, value, most)| super::out_of_range(name, value, most)).collect()
+        let mut problems: Vec<String> =
+            sizes.into_iter().filter_map(|(name, value, most)| super::out_of_range(name, value, most)).collect();
+        if self.critic_norm == CriticNorm::Instance {
+            problems.push(
+                "method.net.critic_norm is `instance`, which needs images; accepted: none, batch, layer, spectral"
+                    .into(),
+            );
+        }
+        problems
     }
 
-    pub(super) fn plan(&self, shape: Shape) -> [NetworkPlan; 2] {
-        let plan = |role, sizes: Vec<usize>| NetworkPlan {
-            role,
-            layers: sizes
-                .windows(2)
-                .map(|io| LayerPlan { name: "linear".into(), output: [io[1], 1, 1], n_parameters: io[1] * (io[0] + 1) })
-                .collect(),
-        };
-        [plan("generator", self.sizes(self.latent, shape.n_values())), plan("critic", self.sizes(shape.n_values(), 1))]
+    pub(super) fn generator_plan(&self, subject: Subject) -> Vec<LayerPlan> {
+        let sizes = self.sizes(self.latent + subject.n_condition(), Some(subject.shape.n_values()));
+        sizes.windows(2).map(|io| linear_plan("", io[0], io[1], 0)).collect()
     }
 
-    fn sizes(&self, n_in: usize, n_out: usize) -> Vec<usize> {
+    pub(super) fn trunk_plan(&self, shape: Shape) -> (Vec<LayerPlan>, usize) {
+        let (norm, n_affine) = self.critic_norm.planned();
+        let sizes = self.sizes(shape.n_values(), None);
+        (sizes.windows(2).map(|io| linear_plan(norm, io[0], io[1], n_affine)).collect(), self.width)
+    }
+
+    fn sizes(&self, n_in: usize, n_out: Option<usize>) -> Vec<usize> {
         let hidden = std::iter::repeat_n(self.width, self.depth);
-        std::iter::once(n_in).chain(hidden).chain([n_out]).collect()
+        std::iter::once(n_in).chain(hidden).chain(n_out).collect()
     }
+}
 
-    fn layers(&self, n_in: usize, n_out: usize, init: &mut Init) -> Vec<Linear> {
-        self.sizes(n_in, n_out).windows(2).map(|io| Linear::new(io[0], io[1], init)).collect()
-    }
+fn linear_plan(norm: &str, n_in: usize, n_out: usize, n_affine: usize) -> LayerPlan {
+    LayerPlan { name: format!("linear{norm}"), output: [n_out, 1, 1], n_parameters: n_out * (n_in + 1 + n_affine) }
 }
 
 /// Latents to samples.
@@ -68,9 +78,11 @@ pub struct MlpGenerator {
 }
 
 impl MlpGenerator {
-    pub(super) fn new(config: &MlpConfig, shape: Shape, init: &mut Init) -> Self {
+    pub(super) fn new(config: &MlpConfig, subject: Subject, init: &mut Init) -> Self {
+        let shape = subject.shape;
+        let sizes = config.sizes(config.latent + subject.n_condition(), Some(shape.n_values()));
         Self {
-            layers: config.layers(config.latent, shape.n_values(), init),
+            layers: sizes.windows(2).map(|io| LinearConfig::new(io[0], io[1]).init(init)).collect(),
             sample: [shape.channels, shape.height, shape.width],
             is_squashed: !shape.is_point(),
         }
@@ -80,31 +92,42 @@ impl MlpGenerator {
     pub fn forward(&self, latents: Tensor<2>) -> Tensor<4> {
         let [n, _] = latents.dims();
         let [c, h, w] = self.sample;
-        let samples = hidden_then_linear(&self.layers, latents).reshape([n, c, h, w]);
-        if self.is_squashed { tanh(samples) } else { samples }
+        let mut x = Dual::from(latents);
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(if i == 0 { x } else { leaky_relu(x) });
+        }
+        let samples = x.reshape([n, c, h, w]);
+        if self.is_squashed { tanh(samples).value } else { samples.value }
     }
 }
 
-/// Samples to scores.
+/// Samples to features.
 #[derive(Module, Debug)]
-pub struct MlpCritic {
+pub(super) struct MlpTrunk {
     layers: Vec<Linear>,
+    norms: Vec<Norm>,
 }
 
-impl MlpCritic {
+impl MlpTrunk {
     pub(super) fn new(config: &MlpConfig, shape: Shape, init: &mut Init) -> Self {
-        Self { layers: config.layers(shape.n_values(), 1, init) }
+        let sizes = config.sizes(shape.n_values(), None);
+        let scaling = config.critic_norm.scaling();
+        let layers = sizes.windows(2).map(|io| LinearConfig { scaling, ..LinearConfig::new(io[0], io[1]) }.init(init));
+        let layers = layers.collect();
+        Self { layers, norms: (0..config.depth).filter_map(|_| config.critic_norm.layer(config.width, init)).collect() }
     }
 
-    /// `[N, C, H, W]` to `[N]`.
-    pub fn forward(&self, samples: Tensor<4>) -> Tensor<1> {
-        hidden_then_linear(&self.layers, samples.flatten(1, 3)).squeeze_dim(1)
+    /// `[N, C, H, W]` to `[N, width]`.
+    pub(super) fn forward(&self, samples: Dual<4>) -> Dual<2> {
+        let mut x = samples.linear(|samples| samples.flatten(1, 3));
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(x);
+            if let Some(norm) = self.norms.get(i) {
+                let [n, width] = x.value.dims();
+                x = norm.forward(x.reshape([n, width, 1, 1])).reshape([n, width]);
+            }
+            x = leaky_relu(x);
+        }
+        x
     }
-}
-
-fn hidden_then_linear(layers: &[Linear], x: Tensor<2>) -> Tensor<2> {
-    layers.iter().enumerate().fold(x, |x, (i, layer)| {
-        let y = layer.forward(x);
-        if i + 1 < layers.len() { leaky_relu(y) } else { y }
-    })
 }

@@ -1,45 +1,106 @@
-//! Strided convolution and its transpose, without bias: in our networks a normalization or a zero-mean output follows.
+//! Convolution, plain, strided or grouped, and its transpose.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
-use super::Init;
+use super::scale::{self, Scaling};
+use super::{Buffer, Dual, Init, Weights};
+
+/// What a [`Conv2d`] or [`ConvTranspose2d`] will be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ConvConfig {
+    /// Input and output channels.
+    pub channels: [usize; 2],
+    /// Height and width, in pixels.
+    pub kernel: [usize; 2],
+    /// In pixels.
+    pub stride: usize,
+    /// In pixels, on each side.
+    pub padding: usize,
+    /// Groups that the channels fall into, each convolved on its own.
+    pub groups: usize,
+    /// Whether a bias, which starts at 0, is added. A normalization or a zero-mean output behind it needs none.
+    pub has_bias: bool,
+    /// First weights.
+    pub weights: Weights,
+    /// How they are scaled in use.
+    pub scaling: Scaling,
+}
+
+impl ConvConfig {
+    /// Stride 1, no padding, one group, no bias, weights from N(0, 0.02²) (Radford et al. 2016, section 4).
+    pub fn new(channels: [usize; 2], kernel: [usize; 2]) -> Self {
+        Self {
+            channels,
+            kernel,
+            stride: 1,
+            padding: 0,
+            groups: 1,
+            has_bias: false,
+            weights: Weights::Normal(0.02),
+            scaling: Scaling::Plain,
+        }
+    }
+
+    /// A `size` x `size` kernel padded so that the image keeps its size; `size` is odd.
+    pub fn same(channels: [usize; 2], size: usize) -> Self {
+        Self { padding: size / 2, ..Self::new(channels, [size, size]) }
+    }
+
+    /// The convolution.
+    pub fn init(self, init: &mut Init) -> Conv2d {
+        let Self { channels: [n_in, n_out], kernel: [h, w], groups, .. } = self;
+        let fans = [n_in / groups * h * w, n_out / groups * h * w];
+        let weight = init.weights(self.weights, [n_out, n_in / groups, h, w], fans);
+        let scale = self.scaling.vector(&weight.val(), init);
+        Conv2d {
+            weight,
+            bias: self.has_bias.then(|| init.constant([n_out], 0.0)),
+            scale,
+            gain: self.scaling.gain(fans[0]),
+            stride: self.stride,
+            padding: self.padding,
+            groups,
+        }
+    }
+
+    /// The transposed convolution; it takes no groups, no bias and no scaling.
+    pub fn init_transposed(self, init: &mut Init) -> ConvTranspose2d {
+        let Self { channels: [n_in, n_out], kernel: [h, w], stride, padding, .. } = self;
+        let weight = init.weights(self.weights, [n_in, n_out, h, w], [n_in * h * w, n_out * h * w]);
+        ConvTranspose2d { weight, stride, padding }
+    }
+}
 
 /// Two-dimensional convolution.
 #[derive(Module, Debug)]
 pub struct Conv2d {
-    /// `[out, in, kernel height, kernel width]`.
+    /// `[out, in / groups, kernel height, kernel width]`.
     pub weight: Param<Tensor<4>>,
+    /// `[out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    scale: Option<Buffer>,
+    gain: f32,
     stride: usize,
     padding: usize,
+    groups: usize,
 }
 
 impl Conv2d {
-    /// Weights from N(0, `std`²). `channels` are in and out.
-    pub fn new(
-        channels: [usize; 2],
-        kernel: [usize; 2],
-        [stride, padding]: [usize; 2],
-        std: f32,
-        init: &mut Init,
-    ) -> Self {
-        let [n_in, n_out] = channels;
-        Self { weight: init.normal([n_out, n_in, kernel[0], kernel[1]], 0.0, std), stride, padding }
-    }
-
     /// `[N, in, H, W]` to `[N, out, H', W']` with `H' = (H + 2 padding - kernel) / stride + 1`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, n_in, h, w] = x.dims();
-        let [n_out, _, kernel_h, kernel_w] = self.weight.dims();
-        if [h, w] == [kernel_h, kernel_w] && self.padding == 0 {
-            // A kernel that covers the image is a plain matrix product.
-            let weight = self.weight.val().reshape([n_out, n_in * h * w]);
-            return x.reshape([n, n_in * h * w]).matmul(weight.transpose()).reshape([n, n_out, 1, 1]);
+    pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
+        let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
+        let options = || ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
+        let y = x.into().linear(|x| conv2d(x, weight.clone(), None, options()));
+        match &self.bias {
+            Some(bias) => {
+                let [n_out] = bias.dims();
+                y + bias.val().reshape([1, n_out, 1, 1])
+            }
+            None => y,
         }
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
-        conv2d(x, self.weight.val(), None, options)
     }
 }
 
@@ -53,28 +114,18 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// Weights from N(0, `std`²). `channels` are in and out.
-    pub fn new(
-        channels: [usize; 2],
-        kernel: [usize; 2],
-        [stride, padding]: [usize; 2],
-        std: f32,
-        init: &mut Init,
-    ) -> Self {
-        let [n_in, n_out] = channels;
-        Self { weight: init.normal([n_in, n_out, kernel[0], kernel[1]], 0.0, std), stride, padding }
-    }
-
     /// `[N, in, H, W]` to `[N, out, H', W']` with `H' = (H - 1) stride - 2 padding + kernel`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, n_in, h, w] = x.dims();
-        let [_, n_out, kernel_h, kernel_w] = self.weight.dims();
-        if [h, w] == [1, 1] && self.padding == 0 {
-            // A single pixel spreads by a plain matrix product.
-            let weight = self.weight.val().reshape([n_in, n_out * kernel_h * kernel_w]);
-            return x.reshape([n, n_in]).matmul(weight).reshape([n, n_out, kernel_h, kernel_w]);
-        }
-        let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0, 0], [1, 1], 1);
-        conv_transpose2d(x, self.weight.val(), None, options)
+    pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
+        x.into().linear(|x| {
+            let [n, n_in, h, w] = x.dims();
+            let [_, n_out, kernel_h, kernel_w] = self.weight.dims();
+            if [h, w] == [1, 1] && self.padding == 0 {
+                // A single pixel spreads by a plain matrix product.
+                let weight = self.weight.val().reshape([n_in, n_out * kernel_h * kernel_w]);
+                return x.reshape([n, n_in]).matmul(weight).reshape([n, n_out, kernel_h, kernel_w]);
+            }
+            let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0, 0], [1, 1], 1);
+            conv_transpose2d(x, self.weight.val(), None, options)
+        })
     }
 }

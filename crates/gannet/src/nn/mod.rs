@@ -1,18 +1,28 @@
 //! The layers our networks are made of, how they start and how their state is named.
 //!
-//! Weights have the PyTorch layouts, so that a tensor's name and shape mean the same on both sides. Initial values come
-//! from [`Init`], never from the backend's global generator.
+//! A layer maps a [`Dual`], a value that may carry its derivative along a direction, to another one: its rule for values
+//! and its tangent rule are one. Weights have the PyTorch layouts, so that a tensor's name and shape mean the same on
+//! both sides. Initial values come from [`Init`], never from the backend's global generator.
 
+mod dual;
 pub mod activation;
-mod buffer;
-mod conv;
-mod init;
 mod linear;
+mod conv;
 mod norm;
+mod attention;
+mod minibatch;
+pub mod resample;
+mod scale;
+mod buffer;
+mod init;
 pub mod state;
 
+pub use attention::SelfAttention;
 pub use buffer::Buffer;
-pub use conv::{Conv2d, ConvTranspose2d};
-pub use init::Init;
-pub use linear::Linear;
-pub use norm::BatchNorm;
+pub use conv::{Conv2d, ConvConfig, ConvTranspose2d};
+pub use dual::Dual;
+pub use init::{Init, Weights};
+pub use linear::{Linear, LinearConfig};
+pub use minibatch::{MinibatchDiscrimination, minibatch_std};
+pub use norm::{BatchNorm, ConditionalBatchNorm, GroupNorm, pixel_norm};
+pub use scale::Scaling;

@@ -10,7 +10,9 @@ use crate::method::Method;
 ///
 /// The two-player methods report `loss_generator`, `loss_critic`, `score_real`, `score_fake` (mean scores),
 /// `accuracy_real`, `accuracy_fake` (shares of a batch that the critic gets right, in [0, 1]),
-/// `gradient_norm_generator` and `gradient_norm_critic` (Euclidean, over all weights).
+/// `gradient_norm_generator` and `gradient_norm_critic` (Euclidean, over all weights). Where there are such things, also
+/// `penalty` (as it is added to the critic's loss), `augment` (the augmentation's strength, in [0, 1]), `balance` and
+/// `convergence`.
 pub type Stats = BTreeMap<&'static str, f64>;
 
 /// One thing that happened.

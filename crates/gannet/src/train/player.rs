@@ -26,6 +26,9 @@ pub struct PlayerConfig {
     pub schedule: Schedule,
     /// Images over which the learning rate rises from zero.
     pub warmup_images: u64,
+    /// Longer gradients are shortened to this Euclidean norm over all weights (Pascanu et al. 2013, algorithm 1); 0:
+    /// they are not.
+    pub gradient_clip: f64,
 }
 
 impl Default for PlayerConfig {
@@ -38,6 +41,7 @@ impl Default for PlayerConfig {
             epsilon: 1e-8,
             schedule: Schedule::Constant,
             warmup_images: 0,
+            gradient_clip: 0.0,
         }
     }
 }
@@ -55,6 +59,9 @@ impl PlayerConfig {
             if !(0.0..1.0).contains(&value) {
                 problems.push(format!("method.{role}.{name} is {value}, accepted: 0 or more and less than 1"));
             }
+        }
+        if !(self.gradient_clip >= 0.0 && self.gradient_clip.is_finite()) {
+            problems.push(format!("method.{role}.gradient_clip is {}, accepted: 0 or more", self.gradient_clip));
         }
         problems
     }
@@ -90,10 +97,15 @@ impl<M: Module> Player<M> {
         self.network = change(self.network.clone());
     }
 
-    /// Moves down the gradient of `loss` and returns that gradient's Euclidean norm over all weights.
+    /// Moves down the gradient of `loss` and returns that gradient's Euclidean norm over all weights, before any
+    /// clipping.
     pub fn descend(&mut self, loss: Tensor<1>, moment: Moment) -> f64 {
-        let gradients = gradients(&self.network, loss);
+        let mut gradients = gradients(&self.network, loss);
         let norm = norm(&gradients);
+        let most = self.config.gradient_clip;
+        if most > 0.0 && norm > most {
+            gradients = gradients.into_iter().map(|(name, gradient)| (name, gradient * (most / norm))).collect();
+        }
         let learning_rate = self.config.learning_rate * self.config.schedule.factor(moment, self.config.warmup_images);
         self.network = self.optimizer.step(self.network.clone(), gradients, learning_rate);
         norm

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::event::{Event, Observer, Tick};
 use super::schedule::Moment;
@@ -13,8 +13,7 @@ use crate::data::Dataset;
 use crate::generator::{Card, Generator};
 use crate::image::{self, Picture};
 use crate::method::Method;
-use crate::net::NetConfig;
-use crate::run::{Config, RunDir, write_atomically};
+use crate::run::{RunDir, write_atomically};
 use crate::{Error, Result};
 
 const STATS: &str = "stats.jsonl";
@@ -23,32 +22,29 @@ const SHEET_COLUMNS: usize = 8;
 /// Points that it draws where the data are points.
 const POINTS_DRAWN: usize = 1000;
 
+/// Rows of a sheet of classes; further classes are not drawn.
+const CLASSES_DRAWN: usize = 16;
+
 /// The observer that writes a run's files.
 pub(super) struct Recorder<'a> {
     run: &'a RunDir,
-    config: &'a Config,
-    net: &'a NetConfig,
+    /// What the generator's files say of it, but for the images seen.
+    card: Card,
     dataset: Arc<dyn Dataset>,
     device: Device,
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder of `run`, which plays with networks of `net` on `dataset`.
-    pub(super) fn new(
-        run: &'a RunDir,
-        config: &'a Config,
-        net: &'a NetConfig,
-        dataset: Arc<dyn Dataset>,
-        device: Device,
-    ) -> Self {
-        Self { run, config, net, dataset, device }
+    /// A recorder of `run`, which makes the generator that `card` describes, on `dataset`.
+    pub(super) fn new(run: &'a RunDir, card: Card, dataset: Arc<dyn Dataset>, device: Device) -> Self {
+        Self { run, card, dataset, device }
     }
 
     fn start(&self, method: &dyn Method, moment: Moment) -> Result<()> {
         self.drop_figures_after(moment.images_seen)?;
         if moment.images_seen == 0 {
             self.draw_reals()?;
-            self.draw_fakes("fakes_init.png", &self.generator(method, moment))?;
+            self.draw_fakes("fakes_init.png", method, &self.generator(method, moment))?;
         }
         Ok(())
     }
@@ -62,15 +58,27 @@ impl<'a> Recorder<'a> {
         self.write_picture("reals.png", &sheet)
     }
 
-    /// A grid of images, or points over real ones.
-    fn draw_fakes(&self, name: &str, generator: &Generator) -> Result<()> {
+    /// A grid of images, with a row for each class where there are classes, or points over real ones on the critic's
+    /// field.
+    fn draw_fakes(&self, name: &str, method: &dyn Method, generator: &Generator) -> Result<()> {
         let seeds: Vec<u64> = (0..self.n_drawn() as u64).collect();
         let sheet = if self.dataset.shape().is_point() {
-            image::scatter(&generator.points(&seeds)?, &points(&self.some_reals()?))
+            let field = self.field(method);
+            image::scatter_over(&field, &generator.points(&seeds)?, &points(&self.some_reals()?))
+        } else if generator.is_conditional() {
+            generator.class_sheet(&seeds[..SHEET_COLUMNS], CLASSES_DRAWN)?
         } else {
             generator.sheet(&seeds, SHEET_COLUMNS)?
         };
         self.write_picture(name, &sheet)
+    }
+
+    /// The critic's scores at the places that a scatter plot's background asks for.
+    fn field(&self, method: &dyn Method) -> Vec<f32> {
+        let places: Vec<f32> = image::field_places().into_iter().flatten().collect();
+        let n = places.len() / 2;
+        let places = Tensor::from_data(TensorData::new(places, [n, 2, 1, 1]), &self.device.clone().without_autodiff());
+        method.scores(places).into_data().iter::<f32>().collect()
     }
 
     /// Samples spread over the whole set, because files often come sorted by class.
@@ -90,24 +98,16 @@ impl<'a> Recorder<'a> {
     }
 
     fn generator(&self, method: &dyn Method, moment: Moment) -> Generator {
-        let card = Card {
-            gannet: env!("CARGO_PKG_VERSION").into(),
-            shape: self.dataset.shape(),
-            classes: self.dataset.classes().to_vec(),
-            net: self.net.clone(),
-            images_seen: moment.images_seen,
-            data: self.dataset.description().to_owned(),
-            config: self.config.clone(),
-        };
+        let card = Card { images_seen: moment.images_seen, ..self.card.clone() };
         Generator::new(card, method.average().clone(), self.device.clone())
     }
 
     /// The state comes last: a process killed in between resumes from the state before and draws the same again.
     fn snapshot(&self, method: &dyn Method, moment: Moment) -> Result<()> {
         let generator = self.generator(method, moment);
-        self.draw_fakes(&fakes_name(moment.images_seen), &generator)?;
+        self.draw_fakes(&fakes_name(moment.images_seen), method, &generator)?;
         generator.save(self.path("generator.safetensors"))?;
-        self.run.save(self.config, moment.images_seen, self.dataset.len(), method)
+        self.run.save(&self.card.config, moment.images_seen, self.dataset.len(), method)
     }
 
     fn append_figures(&self, tick: &Tick) -> Result<()> {

@@ -13,8 +13,9 @@ use super::record::Recorder;
 use super::schedule::Moment;
 use super::{Outcome, loader, train};
 use crate::data::{self, DataConfig, Dataset};
+use crate::generator::Card;
 use crate::image::Shape;
-use crate::method::{self, Method, MethodConfig, MethodEntry, Setting};
+use crate::method::{self, Given, Method, MethodConfig, MethodEntry, Setting};
 use crate::net::NetworkPlan;
 use crate::run::{Config, RunDir, TrainConfig, config, merge};
 use crate::{Error, Result, device};
@@ -40,7 +41,8 @@ impl Session {
         let (entry, method) = method_config(settings, shape)?;
 
         let mut problems = train.problems();
-        problems.extend(method.problems(shape));
+        let n_classes = opened.dataset.classes().len();
+        problems.extend(method.problems(&Given { shape, n_classes, batch: train.batch }));
         let yields = opened.dataset.yields();
         problems.extend(method.needs().iter().filter(|need| !yields.contains(need)).map(|need| {
             format!(
@@ -109,7 +111,7 @@ impl Session {
 
     /// The layers of generator and critic.
     pub fn plan(&self) -> [NetworkPlan; 2] {
-        self.method.net().plan(self.dataset.shape())
+        self.method.plan(&self.given())
     }
 
     /// Memory that training will take, in bytes: an estimate from the plan.
@@ -165,17 +167,32 @@ impl Session {
         let mut game = self.build();
         let images_seen = run.restore(&self.config, self.dataset.len(), &mut *game)?;
         run.set_config(&self.config)?;
-        let mut recorder =
-            Recorder::new(run, &self.config, self.method.net(), Arc::clone(&self.dataset), self.device.clone());
+        let subject = self.method.subject(&self.given());
+        let card = Card {
+            gannet: env!("CARGO_PKG_VERSION").into(),
+            shape: self.dataset.shape(),
+            classes: self.dataset.classes().to_vec(),
+            n_classes: subject.n_classes,
+            n_codes: subject.n_codes,
+            net: self.method.net().clone(),
+            images_seen,
+            data: self.dataset.description().to_owned(),
+            config: self.config.clone(),
+        };
+        let mut recorder = Recorder::new(run, card, Arc::clone(&self.dataset), self.device.clone());
         let mut all: Vec<&mut dyn Observer> = vec![&mut recorder];
         all.extend(observers.iter_mut().map(|observer| &mut **observer as &mut dyn Observer));
         train(&mut *game, &self.dataset, &self.config, images_seen, &mut all, stop)
     }
 
     fn build(&self) -> Box<dyn Method> {
-        let setting =
-            Setting { shape: self.dataset.shape(), device: self.device.clone(), seed: self.config.train.seed };
-        self.method.build(&setting)
+        let Config { train, .. } = &self.config;
+        self.method.build(&Setting { given: self.given(), device: self.device.clone(), seed: train.seed })
+    }
+
+    fn given(&self) -> Given {
+        let (shape, n_classes) = (self.dataset.shape(), self.dataset.classes().len());
+        Given { shape, n_classes, batch: self.config.train.batch }
     }
 
     fn check_memory(&self) -> Result<()> {
