@@ -1,7 +1,8 @@
 //! 2-D points drawn from known distributions, on which a method's coverage can be counted.
 //!
 //! Ring and grid are the customary tests for mode collapse (Srivastava et al. 2017, section 4; Lin et al. 2018,
-//! section 4.1), scaled so that the data lie in [-1, 1]. A point depends on the seed and its index alone.
+//! section 4.1), scaled so that the data lie in [-1, 1]. A point depends on the seed and its index alone. Its class is
+//! the Gaussian it was drawn from, so that methods that take classes can be tried on points.
 
 use std::f32::consts::{PI, TAU};
 use std::sync::Arc;
@@ -60,13 +61,17 @@ pub(super) fn open(name: &'static str, config: &DataConfig, seed: u64) -> Result
         None => (None, format!("a spiral with sigma {SPIRAL_SIGMA}")),
     };
     let description = format!("{N_POINTS} points ({name}) drawn from {drawn_from}, seed {seed}");
-    Ok(Arc::new(Points { name, modes, seed, description }))
+    let n_classes = modes.as_ref().map_or(0, |modes| modes.centres.len());
+    let classes = (0..n_classes).map(|class| class.to_string()).collect();
+    Ok(Arc::new(Points { name, modes, classes, seed, description }))
 }
 
 struct Points {
     name: &'static str,
     /// `None` for the spiral.
     modes: Option<Modes>,
+    /// One for each Gaussian; none for the spiral.
+    classes: Vec<String>,
     seed: u64,
     description: String,
 }
@@ -85,7 +90,7 @@ impl Dataset for Points {
     }
 
     fn classes(&self) -> &[String] {
-        &[]
+        &self.classes
     }
 
     fn description(&self) -> &str {
@@ -94,12 +99,15 @@ impl Dataset for Points {
 
     fn read(&self, index: usize) -> Result<Sample> {
         let mut rng = random::stream(self.seed, Purpose::Synthetic, index as u64);
-        let ([x, y], sigma) = match &self.modes {
-            Some(modes) => (modes.centres[rng.random_range(0..modes.centres.len())], modes.sigma),
-            None => (on_spiral(rng.random::<f32>()), SPIRAL_SIGMA),
+        let ([x, y], sigma, label) = match &self.modes {
+            Some(modes) => {
+                let mode = rng.random_range(0..modes.centres.len());
+                (modes.centres[mode], modes.sigma, Some(mode as u32))
+            }
+            None => (on_spiral(rng.random::<f32>()), SPIRAL_SIGMA, None),
         };
         let noise = random::normal(&mut rng, 2);
-        Ok(Sample { values: vec![x + sigma * noise[0], y + sigma * noise[1]], label: None })
+        Ok(Sample { values: vec![x + sigma * noise[0], y + sigma * noise[1]], label })
     }
 }
 
@@ -119,13 +127,15 @@ mod tests {
         for name in ["ring", "grid", "two-clusters"] {
             let set = open(name, &DataConfig::default(), 3).unwrap();
             let modes = modes(name).unwrap();
+            assert_eq!(set.classes().len(), modes.centres.len());
             let mut counts = vec![0; modes.centres.len()];
             for index in 0..8000 {
-                let values = set.read(index).unwrap().values;
+                let Sample { values, label } = set.read(index).unwrap();
                 let distance = |centre: &[f32; 2]| (values[0] - centre[0]).hypot(values[1] - centre[1]);
                 let near = (0..counts.len())
                     .min_by(|&a, &b| distance(&modes.centres[a]).total_cmp(&distance(&modes.centres[b])))
                     .unwrap();
+                assert_eq!(label, Some(near as u32), "{name}: the class is the Gaussian");
                 counts[near] += 1;
                 assert!(distance(&modes.centres[near]) < 5.5 * modes.sigma);
             }
@@ -140,6 +150,7 @@ mod tests {
         assert_eq!(read(1, 5), read(1, 5));
         assert_ne!(read(1, 5), read(2, 5));
         assert_ne!(read(1, 5), read(1, 6));
+        assert_eq!(read(1, 5).label, None);
         assert!((0..1000).all(|i| read(1, i).values.iter().all(|v| v.abs() < 1.1)));
     }
 
