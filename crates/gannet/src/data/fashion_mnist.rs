@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::idx::{IdxSet, labels_beside, parse_images, parse_labels, read_images, read_labels};
-use super::{DataConfig, Dataset};
+use super::{DataConfig, Dataset, installed};
 use crate::error::{Error, Result};
 
 const TEST_IMAGES: &[u8] = include_bytes!("../../assets/fashion-mnist/t10k-images-idx3-ubyte.gz");
@@ -20,12 +20,7 @@ pub(super) fn open(config: &DataConfig) -> Result<Arc<dyn Dataset>> {
 
 /// Folders that may hold the training images, in order of preference.
 fn search_path() -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    if let Some(data) = std::env::var_os("GANNET_DATA").filter(|data| !data.is_empty()) {
-        let data = PathBuf::from(data);
-        folders.extend([data.join("fashion-mnist"), data]);
-    }
-    folders.extend(dirs::cache_dir().map(|cache| cache.join("gannet/fashion-mnist")));
+    let mut folders = installed::folders("fashion-mnist");
     folders.push("/usr/share/datasets/fashion-mnist".into());
     folders
 }

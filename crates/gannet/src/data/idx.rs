@@ -105,6 +105,14 @@ pub(super) struct RawImages {
     pixels: Vec<u8>,
 }
 
+impl RawImages {
+    /// Images of `height` rows and `width` columns in `pixels`, one after the other.
+    pub(super) fn new([height, width]: [usize; 2], pixels: Vec<u8>) -> Self {
+        assert!(pixels.len().is_multiple_of(height * width), "{} bytes are no {height}x{width} images", pixels.len());
+        Self { n: pixels.len() / (height * width), height, width, pixels }
+    }
+}
+
 pub(super) fn read_images(path: &Path) -> Result<RawImages> {
     let file = File::open(path).map_err(Error::io("read", path))?;
     parse_images(BufReader::new(file)).map_err(|reason| Error::file(path, reason))

@@ -10,11 +10,14 @@ mod batch;
 mod loader;
 
 mod archive;
+mod digits;
 mod fashion_mnist;
 mod folder;
 mod idx;
+mod installed;
 mod labels;
 mod pictures;
+mod stacked_mnist;
 mod survey;
 mod synthetic;
 
@@ -28,6 +31,7 @@ pub use config::{Channels, DataConfig, Size};
 pub use inspect::{Report, inspect};
 pub use loader::{Loader, LoaderConfig};
 pub use registry::{Opened, SETS, SetEntry, open};
+pub use stacked_mnist::stacked_digits;
 pub use synthetic::{Modes, modes};
 
 /// Samples addressed by their index. Reading is safe from any thread, and the same index always gives the same sample.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Channels, DataConfig, Dataset, Size, fashion_mnist, idx, pictures, synthetic};
+use super::{Channels, DataConfig, Dataset, Size, digits, fashion_mnist, idx, pictures, stacked_mnist, synthetic};
 use crate::error::{Error, Result};
 
 /// A data set that can be opened by name.
@@ -22,6 +22,16 @@ pub const SETS: &[SetEntry] = &[
         name: "fashion-mnist",
         summary: "70,000 pieces of clothing, grey, 28x28, 10 classes; 10,000 of them are built in",
         open: |config, _| fashion_mnist::open(config),
+    },
+    SetEntry {
+        name: "digits",
+        summary: "10,000 handwritten digits, grey, 28x28, 10 classes; `data/digits.sh` fetches them",
+        open: |config, _| digits::open(config),
+    },
+    SetEntry {
+        name: "stacked-mnist",
+        summary: "three random digits as red, green and blue, 28x28, 1000 modes; `data/digits.sh` fetches them",
+        open: stacked_mnist::open,
     },
     SetEntry {
         name: "ring",
@@ -97,9 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn every_registered_set_opens_and_reads() {
+    fn every_registered_set_opens_and_reads_or_says_how_to_get_it() {
         for entry in SETS {
-            let Opened { dataset, config } = open(&from(entry.name), 1).unwrap();
+            let Opened { dataset, config } = match open(&from(entry.name), 1) {
+                Ok(opened) => opened,
+                Err(absent) => {
+                    assert!(absent.to_string().contains("`bash data/"), "{absent}");
+                    continue;
+                }
+            };
             assert_eq!((dataset.name(), config.source.as_str()), (entry.name, entry.name));
             assert!(!dataset.is_empty() && !dataset.description().contains('\n'));
             let sample = dataset.read(dataset.len() - 1).unwrap();
