@@ -43,6 +43,7 @@ pub mod net;
 pub mod augment;
 pub mod method;
 pub mod train;
+pub mod metric;
 pub mod data;
 pub mod image;
 pub mod run;
