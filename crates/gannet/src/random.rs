@@ -31,6 +31,10 @@ pub enum Purpose {
     Codes = 9,
     /// The condition of one sample a user asks for without naming it; the seed is the sample's own, the counter 0.
     SampleCondition = 10,
+    /// Initial weights of a classifier; the counter is unused (0).
+    ClassifierWeights = 11,
+    /// By how much a classifier's training image is shifted; the counter is images seen.
+    ClassifierShift = 12,
 }
 
 /// The stream for `purpose` at `counter` under `seed`.

@@ -1,5 +1,6 @@
 //! The loop: it owns time and data, asks a method for steps and tells observers what happened.
 
+pub mod classifier;
 pub mod ema;
 pub mod event;
 pub mod optimizer;
