@@ -1,11 +1,13 @@
 //! `gannet list`: what the registries hold.
 
 use clap::ValueEnum;
-use gannet::{data, device, method};
+use gannet::{data, device, evaluate, method};
 use std::io::{Write, stdout};
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list devices")]
+#[command(
+    after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list metrics\n  gannet list devices"
+)]
 pub(crate) struct Args {
     /// Which registry
     what: What,
@@ -15,6 +17,7 @@ pub(crate) struct Args {
 enum What {
     Methods,
     Data,
+    Metrics,
     Devices,
 }
 
@@ -30,6 +33,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 writeln!(stdout(), "{:<14} {}", entry.name, entry.summary)?;
             }
             writeln!(stdout(), "{:<14} a folder of images, a ZIP of images, or an IDX file, by its path", "PATH")?;
+        }
+        What::Metrics => {
+            for entry in evaluate::METRICS {
+                writeln!(stdout(), "{:<14} {}", entry.name, entry.summary)?;
+            }
         }
         What::Devices => {
             for entry in device::DEVICES {

@@ -1,6 +1,7 @@
 //! The `gannet` command: one file per verb. Only this crate prints.
 
 mod data;
+mod evaluate;
 mod list;
 mod numbers;
 mod sample;
@@ -33,7 +34,9 @@ enum Verb {
     Train(train::Args),
     /// Draw samples from a trained generator
     Sample(sample::Args),
-    /// List the methods, data sets and devices there are
+    /// Measure a trained generator
+    Evaluate(evaluate::Args),
+    /// List the methods, data sets, metrics and devices there are
     List(list::Args),
     /// Look at a data set
     #[command(subcommand)]
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(verb) => data::run(&verb).map(|()| ExitCode::SUCCESS),
     };

@@ -184,6 +184,27 @@ fn samples_that_cannot_be_written_are_refused() {
     assert!(fs::read_dir(folder).unwrap().count() == 1, "something was written");
 }
 
+#[test]
+fn a_metric_that_cannot_be_taken_is_refused_with_what_could_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let run = finished_run(folder);
+    let evaluate = |words: &str| format!("evaluate kept/00000-ring-vanilla {words}");
+    refuse(folder, "evaluate no-such-run", &["no-such-run"]);
+    refuse(folder, &evaluate("--metrics mode"), &["`mode`", "`modes`"]);
+    refuse(folder, &evaluate("--metrics modes,classes"), &["ring", "`classes` needs", "fit it: modes"]);
+    refuse(folder, &evaluate("-n 0"), &["0 samples", "1 to 1000000"]);
+    refuse(folder, &evaluate("--seeds 18446744073709551615"), &["seeds from 18446744073709551615", "up to"]);
+    let left = fs::read_dir(run)
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with("metric"));
+    assert_eq!(left.count(), 0, "figures were written");
+
+    let words = "train --data fashion-mnist --batch 8 --kimg 0.016 --set data.size=16 --set method.net.width=4";
+    succeed(folder, &format!("{words} --outdir kept"));
+    refuse(folder, "evaluate kept/00001-fashion-mnist-dcgan", &["`modes` needs", "stacked-mnist", "no metric fits"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_full_disk_ends_with_an_error_and_leaves_a_run_that_resumes() {

@@ -141,6 +141,27 @@ fn the_named_grid_is_there_when_the_last_step_overshoots() {
 }
 
 #[test]
+fn evaluating_a_ring_prints_its_modes_and_keeps_them_with_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeed(folder, "train --method vanilla --data ring --batch 20 --kimg 0.2 --set method.net.width=8");
+    let printed = succeed(folder, "evaluate latest -n 500 --seeds 7");
+    assert!(printed.starts_with("modes-500-3sigma: ") && printed.contains(" of 8 modes, "), "{printed}");
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+
+    let json = succeed(folder, "evaluate runs/00000-ring-vanilla --metrics modes -n 500 --seeds 7 --json");
+    let figures: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((figures["n_modes"].as_u64(), figures["n_samples"].as_u64()), (Some(8), Some(500)), "{json}");
+    assert_eq!((figures["first_seed"].as_u64(), figures["images_seen"].as_u64()), (Some(7), Some(200)), "{json}");
+    let kept = folder.join("runs/00000-ring-vanilla/metric-modes-500-3sigma.jsonl");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), json.repeat(2), "the same figures twice");
+
+    let model = "runs/00000-ring-vanilla/generator.safetensors";
+    assert_eq!(succeed(folder, &format!("evaluate {model} -n 500 --seeds 7 --json")), json);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), json.repeat(2), "a file is no run");
+}
+
+#[test]
 fn lists_come_from_the_registries() {
     let folder = tempfile::tempdir().unwrap();
     let listed = |what: &str| succeed(folder.path(), &format!("list {what}"));
@@ -148,6 +169,8 @@ fn lists_come_from_the_registries() {
     assert!(gannet::method::METHODS.iter().all(|entry| methods.contains(entry.name) && methods.contains(entry.paper)));
     let data = listed("data");
     assert!(gannet::data::SETS.iter().all(|entry| data.contains(entry.name)));
+    let metrics = listed("metrics");
+    assert!(gannet::evaluate::METRICS.iter().all(|entry| metrics.contains(entry.name)));
     let devices = listed("devices");
     assert!(gannet::device::DEVICES.iter().all(|entry| devices.contains(entry.name)));
 }
@@ -155,7 +178,7 @@ fn lists_come_from_the_registries() {
 #[test]
 fn help_on_every_verb_has_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for words in ["--help", "train --help", "sample --help", "list --help", "data inspect --help"] {
+    for words in ["--help", "train --help", "sample --help", "evaluate --help", "list --help", "data inspect --help"] {
         let output = run(folder.path(), words);
         assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:\n  gannet "), "{words}");
     }

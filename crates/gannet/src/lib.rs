@@ -47,6 +47,7 @@ pub mod metric;
 pub mod data;
 pub mod image;
 pub mod run;
+pub mod evaluate;
 pub mod device;
 pub mod random;
 
