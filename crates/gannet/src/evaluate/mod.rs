@@ -48,7 +48,7 @@ pub const METRICS: &[MetricEntry] = &[
     },
     MetricEntry {
         name: "classes",
-        summary: "share of a conditional generator's samples that a classifier takes for the class asked for",
+        summary: "share of a conditional generator's samples that are taken for the class asked for",
         prepare: classes::prepare,
     },
 ];
