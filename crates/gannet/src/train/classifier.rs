@@ -2,7 +2,7 @@
 //!
 //! Strided convolutions with batch normalization halve the image until it is at most eight pixels a side, two fully
 //! connected layers follow. It learns by Adam on the cross entropy from nine tenths of each class, each image shifted
-//! by a few pixels at random, and is then tried on the last tenth. What it says of samples is worth no more than its
+//! a little at random, and is then tried on the last tenth. What it says of samples is worth no more than its
 //! [`accuracy`](Classifier::accuracy), which therefore belongs to every figure made with it.
 
 use std::path::Path;
@@ -47,8 +47,9 @@ const MAX_EPOCHS: u64 = 40;
 
 const BATCH: usize = 64;
 
-/// An image is shifted by up to its side divided by this, in each direction: two pixels of 28.
-const SHIFT: usize = 14;
+/// An image is shifted by up to its side divided by this, in each direction: one pixel of 28. Twice as much, or nothing,
+/// was worse on digits.
+const SHIFT: usize = 28;
 
 const PLAYER: PlayerConfig = PlayerConfig {
     optimizer: Rule::Adam,
@@ -432,7 +433,7 @@ mod tests {
             let expected = |y: i32, x: i32| ((y + down).clamp(0, 27) * 100 + (x + right).clamp(0, 27)) as f32;
             assert!((0..784).all(|i| image[i as usize] == expected(i / 28, i % 28)));
         }
-        assert!(offsets.len() > 12 && offsets.iter().all(|(down, right)| down.abs() <= 2 && right.abs() <= 2));
+        assert!(offsets.len() == 9 && offsets.iter().all(|(down, right)| down.abs() <= 1 && right.abs() <= 1));
     }
 
     #[test]
