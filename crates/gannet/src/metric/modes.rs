@@ -27,8 +27,8 @@ pub struct Coverage {
     pub n_modes: usize,
     /// Modes with at least one sample of high quality.
     pub n_covered: usize,
-    /// Share of samples of high quality, in [0, 1]; 1 where a classifier assigns every sample.
-    pub high_quality: f64,
+    /// Share of samples of high quality, in [0, 1]; nothing where a classifier puts every sample onto some mode.
+    pub high_quality: Option<f64>,
     /// Reverse Kullback-Leibler divergence, in nats: of the samples of high quality over the modes, from the uniform
     /// distribution. 0 is even, ln(n_modes) is everything on one mode; nothing where no sample is of high quality. A
     /// perfect generator has about (n_modes - 1) / (2 n_samples), because samples are finite.
@@ -44,14 +44,15 @@ pub fn of_points(points: &[[f32; 2]], modes: &Modes) -> Coverage {
             counts[mode] += 1;
         }
     }
-    Coverage::new(&counts, points.len())
+    let n_good: u64 = counts.iter().sum();
+    Coverage { high_quality: Some(n_good as f64 / points.len().max(1) as f64), ..Coverage::new(&counts) }
 }
 
 /// Coverage of `n_modes` modes by samples that a classifier assigned to `labels`, each below `n_modes`.
 pub fn of_labels(labels: &[usize], n_modes: usize) -> Coverage {
     let mut counts = vec![0; n_modes];
     labels.iter().for_each(|&label| counts[label] += 1);
-    Coverage::new(&counts, labels.len())
+    Coverage::new(&counts)
 }
 
 /// The centre nearest to `point`, and how far it is.
@@ -63,19 +64,14 @@ pub fn nearest(point: [f32; 2], centres: &[[f32; 2]]) -> (usize, f64) {
 }
 
 impl Coverage {
-    /// From the number of good samples on each mode, of `n_samples` in all.
-    fn new(counts: &[u64], n_samples: usize) -> Self {
+    /// From the number of good samples on each mode.
+    fn new(counts: &[u64]) -> Self {
         let n_good: u64 = counts.iter().sum();
         let share = |count: u64| count as f64 / n_good as f64;
         let n_modes = counts.len();
         let hit = || counts.iter().copied().filter(|&count| count > 0);
         let reverse_kl = hit().map(|count| share(count) * (share(count) * n_modes as f64).ln()).sum();
-        Self {
-            n_modes,
-            n_covered: hit().count(),
-            high_quality: n_good as f64 / n_samples.max(1) as f64,
-            reverse_kl: (n_good > 0).then_some(reverse_kl),
-        }
+        Self { n_modes, n_covered: hit().count(), high_quality: None, reverse_kl: (n_good > 0).then_some(reverse_kl) }
     }
 }
 
@@ -83,7 +79,8 @@ impl Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { n_modes, n_covered, high_quality, reverse_kl } = self;
-        write!(f, "{n_covered} of {n_modes} modes, {:.1} % of high quality", 100.0 * high_quality)?;
+        write!(f, "{n_covered} of {n_modes} modes")?;
+        high_quality.map_or(Ok(()), |share| write!(f, ", {:.1} % of high quality", 100.0 * share))?;
         reverse_kl.map_or(Ok(()), |reverse_kl| write!(f, ", reverse KL {reverse_kl:.4} nats"))
     }
 }
@@ -102,7 +99,7 @@ mod tests {
         let points = [[-0.5, 0.0], [-0.5, 0.29], [0.5, 0.31], [0.0, 0.79], [0.0, 0.81]];
         let coverage = of_points(&points, &modes());
         assert_eq!((coverage.n_covered, coverage.n_modes), (2, 4));
-        assert!((coverage.high_quality - 0.6).abs() < 1e-12);
+        assert!((coverage.high_quality.unwrap() - 0.6).abs() < 1e-12);
         // Shares 2/3 and 1/3 of four modes.
         let expected = 2.0 / 3.0 * (8.0f64 / 3.0).ln() + 1.0 / 3.0 * (4.0f64 / 3.0).ln();
         assert!((coverage.reverse_kl.unwrap() - expected).abs() < 1e-12);
@@ -122,7 +119,7 @@ mod tests {
             .collect();
         let coverage = of_points(&points, &modes);
         // In two dimensions the share within r sigma is 1 - exp(-r² / 2); its standard error here is 0.0005.
-        assert!((coverage.high_quality - (1.0 - (-4.5f64).exp())).abs() < 0.002, "{coverage}");
+        assert!((coverage.high_quality.unwrap() - (1.0 - (-4.5f64).exp())).abs() < 0.002, "{coverage}");
         assert!(coverage.n_covered == 4 && coverage.reverse_kl.unwrap() < 1e-4, "{coverage}");
     }
 
@@ -130,7 +127,7 @@ mod tests {
     fn collapse_onto_one_mode_is_the_logarithm_of_their_number() {
         let collapsed = of_labels(&[7; 500], 1000);
         assert!((collapsed.reverse_kl.unwrap() - 1000f64.ln()).abs() < 1e-12);
-        assert_eq!((collapsed.n_covered, collapsed.high_quality), (1, 1.0));
+        assert_eq!(collapsed.to_string(), "1 of 1000 modes, reverse KL 6.9078 nats");
         let even: Vec<usize> = (0..3000).map(|i| i % 1000).collect();
         assert!(of_labels(&even, 1000).reverse_kl.unwrap().abs() < 1e-12);
         let half: Vec<usize> = (0..3000).map(|i| i % 500).collect();
@@ -140,7 +137,7 @@ mod tests {
     #[test]
     fn without_a_good_sample_there_is_no_divergence() {
         let coverage = of_points(&[[9.0, 9.0], [f32::NAN, 0.0]], &modes());
-        assert_eq!((coverage.n_covered, coverage.high_quality, coverage.reverse_kl), (0, 0.0, None));
+        assert_eq!((coverage.n_covered, coverage.high_quality, coverage.reverse_kl), (0, Some(0.0), None));
         assert_eq!(coverage.to_string(), "0 of 4 modes, 0.0 % of high quality");
     }
 }
