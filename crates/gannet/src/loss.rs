@@ -4,7 +4,7 @@
 //! D(x) is its sigmoid. Every function returns the mean over the batch, `[1]`, to be minimized by its player.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{log_softmax, relu};
 use serde::{Deserialize, Serialize};
 
 use crate::nn::activation::softplus;
@@ -134,6 +134,11 @@ pub fn mean_score_generator(fake: Tensor<1>) -> Tensor<1> {
     -fake.mean()
 }
 
+/// `-log p(class)` of the softmax p of `readings` `[N, K]`, for classes `[N, K]` given as one-hots.
+pub fn cross_entropy(readings: Tensor<2>, classes: &Tensor<2>) -> Tensor<1> {
+    -(log_softmax(readings, 1) * classes.clone()).sum_dim(1).mean()
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
@@ -182,6 +187,13 @@ mod tests {
             + value(Loss::LeastSquares.smoothing(real.clone(), 0.1).unwrap());
         assert!((smoothed - value((real - 0.9).square().mean() * 0.5)).abs() < 1e-6);
         assert!(Loss::Hinge.smoothing(scores([0.0; 2]), 0.1).is_none());
+    }
+
+    #[test]
+    fn cross_entropy_of_even_readings_is_the_logarithm_of_the_classes() {
+        let device = Device::default();
+        let classes = Tensor::from_floats([[0.0, 1.0, 0.0, 0.0]], &device);
+        assert!((value(cross_entropy(Tensor::zeros([1, 4], &device), &classes)) - 4f32.ln()).abs() < 1e-6);
     }
 
     #[test]

@@ -46,9 +46,13 @@ impl Batch {
         Ok(Tensor::from_data(self.get(name)?.clone(), device))
     }
 
-    /// The class of every sample.
-    pub fn labels(&self) -> Result<Vec<i64>> {
-        Ok(self.get("label")?.iter::<i64>().collect())
+    /// The class of every sample as a row of zeros and a one, on `device`: `[N, n_classes]`.
+    pub fn classes(&self, n_classes: usize, device: &Device) -> Result<Tensor<2>> {
+        let mut values = vec![0.0f32; self.n * n_classes];
+        for (row, label) in values.chunks_mut(n_classes).zip(self.get("label")?.iter::<i64>()) {
+            row[label as usize] = 1.0;
+        }
+        Ok(Tensor::from_data(TensorData::new(values, [self.n, n_classes]), device))
     }
 }
 
@@ -69,7 +73,8 @@ mod tests {
         let real = batch.images("real", &device).unwrap();
         assert_eq!((batch.n(), real.dims()), (2, [2, 3, 1, 2]));
         assert_eq!(batch.get("label").unwrap(), &TensorData::new(vec![4i64, 2], [2]));
-        assert_eq!(batch.labels().unwrap(), [4, 2]);
+        let classes = batch.classes(5, &device).unwrap().into_data();
+        assert_eq!(classes.iter::<f32>().collect::<Vec<_>>(), [0., 0., 0., 0., 1., 0., 0., 1., 0., 0.]);
         let expected: Vec<f32> = [0., 1., 2., 3., 4., 5., 10., 11., 12., 13., 14., 15.].into();
         assert_eq!(batch.get("real").unwrap(), &TensorData::new(expected, [2, 3, 1, 2]));
     }

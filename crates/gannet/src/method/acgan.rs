@@ -3,14 +3,13 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::game::{self, Game, Report};
 use super::{Given, Method, MethodConfig, MethodEntry, Setting, rules, table_of};
 use crate::data::Batch;
-use crate::loss::Loss;
+use crate::loss::{Loss, cross_entropy};
 use crate::net::{self, DcganConfig, NetConfig, NetworkPlan, ReadingCritic, Subject};
 use crate::nn::state::Tensors;
 use crate::train::event::Stats;
@@ -110,7 +109,7 @@ impl Method for Acgan {
     fn step(&mut self, batches: &[Batch], moment: Moment) -> Result<Stats> {
         let Self { class_weight, game } = self;
         let real = batches[0].images("real", &game.device)?;
-        let classes = net::one_hot(&batches[0].labels()?, game.subject.n_classes, &game.device);
+        let classes = batches[0].classes(game.subject.n_classes, &game.device)?;
         let [n, ..] = real.dims();
         let latents = game.latents(n, moment.images_seen);
         let fake = game.generator.network().forward(latents, Some(&classes));
@@ -157,9 +156,4 @@ impl Method for Acgan {
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
         self.game.load(from)
     }
-}
-
-/// `-log p(class)`, mean over the batch, from readings `[N, K]` and one-hots `[N, K]`.
-pub(super) fn cross_entropy(readings: Tensor<2>, classes: &Tensor<2>) -> Tensor<1> {
-    -(log_softmax(readings, 1) * classes.clone()).sum_dim(1).mean()
 }

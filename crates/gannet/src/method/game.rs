@@ -8,7 +8,7 @@ use super::Setting;
 use crate::Result;
 use crate::data::Batch;
 use crate::loss::Loss;
-use crate::net::{self, Generator, NetConfig, Subject};
+use crate::net::{Generator, NetConfig, Subject};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
 use crate::random::{self, Purpose};
@@ -76,7 +76,7 @@ impl<C: Module> Game<C> {
         if n_classes == 0 {
             return Ok(None);
         }
-        Ok(Some(net::one_hot(&batch.labels()?, n_classes, &self.device)))
+        batch.classes(n_classes, &self.device).map(Some)
     }
 
     /// Every class alike, `[n, n_classes]`, for a critic that is asked about none in particular.

@@ -9,11 +9,10 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::acgan::cross_entropy;
 use super::game::{self, Game, Report};
 use super::{Given, Method, MethodConfig, MethodEntry, Setting, rules, table_of};
 use crate::data::Batch;
-use crate::loss::Loss;
+use crate::loss::{Loss, cross_entropy};
 use crate::net::{self, DcganConfig, NetConfig, NetworkPlan, ReadingCritic, Subject};
 use crate::nn::state::Tensors;
 use crate::random::Purpose;

@@ -1,7 +1,7 @@
 //! The critic, or discriminator, of any family: a trunk that sees, and a head that judges.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerPlan, NetConfig, NetworkPlan, Subject, Trunk};
@@ -131,17 +131,6 @@ impl Critic {
         };
         score.reshape([n])
     }
-}
-
-/// Classes as rows of zeros and a one, `[N, n_classes]`.
-pub fn one_hot(labels: &[i64], n_classes: usize, device: &burn::tensor::Device) -> Tensor<2> {
-    let mut values = vec![0.0f32; labels.len() * n_classes];
-    for (row, &label) in labels.iter().enumerate() {
-        if let Ok(label) = usize::try_from(label) {
-            values[row * n_classes + label.min(n_classes - 1)] = 1.0;
-        }
-    }
-    Tensor::from_data(TensorData::new(values, [labels.len(), n_classes]), device)
 }
 
 /// A critic that also reads a condition off what it sees (Odena et al. 2017; Chen et al. 2016).

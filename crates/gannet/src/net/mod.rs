@@ -19,7 +19,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub use autoencoder::Autoencoder;
-pub use critic::{Condition, Critic, ReadingCritic, one_hot};
+pub use critic::{Condition, Critic, ReadingCritic};
 pub use dcgan::{DcganConfig, Minibatch};
 pub use mlp::MlpConfig;
 pub use plan::{LayerPlan, NetworkPlan};
