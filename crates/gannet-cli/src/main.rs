@@ -2,9 +2,12 @@
 
 mod data;
 mod evaluate;
+mod interrupt;
 mod list;
 mod numbers;
+mod recipe;
 mod sample;
+mod sweep;
 mod terminal;
 mod train;
 
@@ -32,6 +35,8 @@ struct Cli {
 enum Verb {
     /// Train a generator
     Train(train::Args),
+    /// Train a recipe over a grid of settings, several seeds each, and compare
+    Sweep(sweep::Args),
     /// Draw samples from a trained generator
     Sample(sample::Args),
     /// Measure a trained generator
@@ -42,9 +47,6 @@ enum Verb {
     #[command(subcommand)]
     Data(data::Verb),
 }
-
-/// Exit status of a program that was interrupted.
-const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         .init();
     let outcome = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
+        Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),

@@ -16,11 +16,17 @@ pub(crate) struct Terminal {
     unlogged: String,
     bar: Option<ProgressBar>,
     started: Option<(Instant, u64)>,
+    shows_ticks: bool,
 }
 
 impl Terminal {
     pub(crate) fn new() -> Self {
-        Self { log_path: None, log: None, unlogged: String::new(), bar: None, started: None }
+        Self { log_path: None, log: None, unlogged: String::new(), bar: None, started: None, shows_ticks: true }
+    }
+
+    /// For one of many runs: a bar on a terminal, and tick lines in the log only.
+    pub(crate) fn of_one_run_of_many(log_path: PathBuf) -> Self {
+        Self { log_path: Some(log_path), shows_ticks: false, ..Self::new() }
     }
 
     /// Once training starts, also writes to `path`, beginning with what was said before.
@@ -41,6 +47,13 @@ impl Terminal {
     pub(crate) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish();
+        }
+    }
+
+    /// Takes the progress bar away, if there is one.
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
         }
     }
 
@@ -100,8 +113,8 @@ impl Terminal {
             figures(&tick.stats),
         );
         match &self.bar {
-            Some(_) => self.write_log(&format!("{line}\n")),
-            None => self.say(&line),
+            None if self.shows_ticks => self.say(&line),
+            _ => self.write_log(&format!("{line}\n")),
         }
     }
 }

@@ -4,8 +4,6 @@ mod args;
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gannet::run::{self, RunDir};
@@ -14,6 +12,7 @@ use gannet::train::{self, Outcome};
 
 pub(crate) use args::Args;
 
+use crate::interrupt::{INTERRUPTED, stop_on_interrupt};
 use crate::terminal::{Terminal, duration};
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -79,18 +78,6 @@ fn dry_run(session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first Ctrl-C asks for an end after the step; the second ends at once.
-fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(crate::INTERRUPTED));
-        }
-    })?;
-    Ok(stop)
-}
-
 fn conclude(outcome: Outcome, run: &RunDir, terminal: &mut Terminal) -> anyhow::Result<ExitCode> {
     let path = run.path().display();
     if outcome.is_complete {
@@ -99,5 +86,5 @@ fn conclude(outcome: Outcome, run: &RunDir, terminal: &mut Terminal) -> anyhow::
         return Ok(ExitCode::SUCCESS);
     }
     terminal.say(&format!("stopped and saved; go on with: gannet train --resume {path}"))?;
-    Ok(ExitCode::from(crate::INTERRUPTED))
+    Ok(ExitCode::from(INTERRUPTED))
 }

@@ -48,6 +48,7 @@ pub mod data;
 pub mod image;
 pub mod run;
 pub mod evaluate;
+pub mod sweep;
 pub mod device;
 pub mod random;
 

@@ -7,6 +7,8 @@ use anyhow::Context;
 use gannet::run;
 use toml::Table;
 
+use crate::recipe;
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -66,10 +68,7 @@ impl Args {
     /// The recipe, then `--set`, then the flags.
     pub(super) fn settings(&self) -> anyhow::Result<Table> {
         let mut table = match &self.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(gannet::Error::io("read", path))?;
-                toml::from_str(&text).with_context(|| format!("{} is not a recipe", path.display()))?
-            }
+            Some(path) => recipe::read(path)?,
             None if self.names_nothing() => toml::from_str(MAIN_JOB)?,
             None => Table::new(),
         };

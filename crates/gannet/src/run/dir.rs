@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::atomic::{TEMPORARY_PREFIX, temporary};
 use super::{Config, checkpoint, write_atomically};
@@ -32,11 +33,7 @@ impl RunDir {
     /// Makes `outdir/NNNNN-name` with the next free number and `config` in it. The folder appears complete or not at
     /// all.
     pub fn create(outdir: &Path, name: &str, config: &Config) -> Result<Self> {
-        fs::create_dir_all(outdir).map_err(Error::io("create", outdir))?;
-        let new = temporary(0o777).tempdir_in(outdir);
-        let new = new.map_err(Error::io("create a folder in", outdir))?;
-        fs::create_dir(new.path().join("checkpoints")).map_err(Error::io("create", new.path()))?;
-        write_atomically(new.path().join(CONFIG), config.to_toml()?.as_bytes())?;
+        let new = unnamed(outdir, config)?;
         let first_free = runs(outdir)?.last().map_or(0, |(number, _)| number + 1);
         for number in first_free.. {
             let path = outdir.join(format!("{number:05}-{name}"));
@@ -53,16 +50,18 @@ impl RunDir {
         Err(Error::file(outdir, "holds more runs than can be numbered"))
     }
 
+    /// Makes `outdir/name` with `config` in it, for runs whose place is settled; complete or not at all.
+    pub fn create_named(outdir: &Path, name: &str, config: &Config) -> Result<Self> {
+        let new = unnamed(outdir, config)?;
+        let path = outdir.join(name);
+        fs::rename(new.path(), &path).map_err(Error::io("create", &path))?;
+        let _moved = new.keep();
+        Self::open(&path)
+    }
+
     /// Takes hold of the run at `path` and clears what a killed process left half-written.
     pub fn open(path: &Path) -> Result<Self> {
-        let lock_path = path.join(".lock");
-        let lock = File::create(&lock_path).map_err(Error::io("create", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::file(path, "another process is training this run")),
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &lock_path)(error)),
-        }
-        let run = Self { path: path.to_path_buf(), _lock: lock };
+        let run = Self { path: path.to_path_buf(), _lock: lock(path, "another process is training this run")? };
         for folder in [run.path.clone(), run.checkpoints()] {
             for entry in entries(&folder)? {
                 if entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
@@ -126,6 +125,26 @@ impl RunDir {
     fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
+}
+
+/// Holds `folder` for this process until dropped; `refusal` says what it means that another one does.
+pub(crate) fn lock(folder: &Path, refusal: &str) -> Result<File> {
+    let path = folder.join(".lock");
+    let lock = File::create(&path).map_err(Error::io("create", &path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Error::file(folder, refusal)),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+    }
+}
+
+/// A complete run in `outdir` that has yet to be given its name.
+fn unnamed(outdir: &Path, config: &Config) -> Result<TempDir> {
+    fs::create_dir_all(outdir).map_err(Error::io("create", outdir))?;
+    let new = temporary(0o777).tempdir_in(outdir).map_err(Error::io("create a folder in", outdir))?;
+    fs::create_dir(new.path().join("checkpoints")).map_err(Error::io("create", new.path()))?;
+    write_atomically(new.path().join(CONFIG), config.to_toml()?.as_bytes())?;
+    Ok(new)
 }
 
 /// The run that `name` means: a folder, `latest`, or a run's number or name in `outdir`.

@@ -7,4 +7,5 @@ mod dir;
 
 pub use atomic::write_atomically;
 pub use config::{Config, TrainConfig, assign, merge, section};
+pub(crate) use dir::lock;
 pub use dir::{RunDir, resolve};

@@ -19,6 +19,7 @@ use crate::run::Config;
 use crate::{Error, Result};
 use event::{Event, Mean, Observer, Stats, Tick};
 pub use record::fakes_name;
+pub(crate) use record::last_figures;
 use schedule::Moment;
 
 /// Half-life of the generator's average unless a method says otherwise: 10 kimg (Karras et al. 2020, appendix B).

@@ -1,8 +1,9 @@
 //! Keeps the run directory: figures at every tick, pictures and state at every snapshot.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -137,6 +138,14 @@ impl<'a> Recorder<'a> {
     fn path(&self, name: &str) -> PathBuf {
         self.run.path().join(name)
     }
+}
+
+/// The figures of the last tick that the run at `run` noted, by name; empty before the first one.
+pub(crate) fn last_figures(run: &Path) -> Result<BTreeMap<String, f64>> {
+    let path = run.join(STATS);
+    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let Some(line) = text.lines().last() else { return Ok(BTreeMap::new()) };
+    serde_json::from_str(line).map_err(|error| Error::file(&path, format!("its last line cannot be read: {error}")))
 }
 
 /// The name of the sheet that a snapshot draws after `images_seen` images.

@@ -161,6 +161,11 @@ impl Session {
         RunDir::create(outdir, &format!("{data}-{}", self.config.method_name()), &self.config)
     }
 
+    /// A new run directory at `outdir/name`.
+    pub fn create_named(&self, outdir: &Path, name: &str) -> Result<RunDir> {
+        RunDir::create_named(outdir, name, &self.config)
+    }
+
     /// Trains in `run`, from its newest checkpoint where it has one, until the end or, after the step at hand, until
     /// `stop` is raised.
     pub fn train(&self, run: &RunDir, observers: &mut [&mut dyn Observer], stop: &AtomicBool) -> Result<Outcome> {
