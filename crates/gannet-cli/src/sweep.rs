@@ -17,7 +17,7 @@ use crate::terminal::{Terminal, duration};
 #[command(after_help = "\
 Examples:
   gannet sweep recipes/two-clusters-vanilla.toml --grid method.generator.learning_rate=5e-5,2e-4,1e-3,5e-3
-  gannet sweep ring.toml --grid method.net.width=32,64 --grid method.loss=minimax,non-saturating --seeds 5
+  gannet sweep RECIPE.toml --grid method.net.width=32,64 --grid method.loss=minimax,non-saturating --seeds 5
   gannet sweep recipes/fashion-mnist-dcgan.toml --grid train.batch=32,64,128 --budget 1h
 
 The same command goes on with a sweep that was stopped. It ends in table.csv, table.md and sweep.png.")]

@@ -172,7 +172,8 @@ impl Sweep {
         write("table.csv", table.to_csv().as_bytes())?;
         write("table.md", table.to_markdown().as_bytes())?;
         let plan = &self.saved.plan;
-        let title = format!("{}, {} seeds", plan.recipe, plan.seeds);
+        let plural = if plan.seeds == 1 { "" } else { "s" };
+        let title = format!("{}, {} seed{plural}", plan.recipe, plan.seeds);
         let picture = plot::draw(&title, &table, &chosen)
             .and_then(|picture| image::encode_png(&picture, &[("Software", "gannet")]))
             .map_err(|reason| Error::file(self.folder.join("sweep.png"), reason))?;

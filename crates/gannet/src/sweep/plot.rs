@@ -39,8 +39,9 @@ const INK: RGBColor = RGBColor(60, 60, 60);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 /// Settings whose greatest value is so many times the least are laid out by their logarithms.
 const SPANS_DECADES: f64 = 20.0;
-/// The space between two lines at the same setting, as a share of the axis: dots that would hide each other stand apart.
-const DODGE: f64 = 0.012;
+/// The space between two lines at the same setting, at most, as a share of the axis: dots that would hide each other stand
+/// apart.
+const DODGE: f64 = 0.02;
 /// The width of a letter, at most, and the space between two labels, in pixels.
 const LETTER: f64 = 10.0;
 
@@ -51,7 +52,7 @@ pub(super) fn draw(title: &str, table: &Table, scores: &[Score]) -> Result<Pictu
     let n_columns = scores.len().clamp(1, N_COLUMNS);
     let width = PANEL[0] * n_columns as u32;
     let legend = legend(&lines, width as i32);
-    let header = MARGIN + (2 + legend.last().map_or(0, |entry| entry.row + 1)) * LINE_HEIGHT;
+    let header = MARGIN / 2 + (2 + legend.last().map_or(0, |entry| entry.row + 1)) * LINE_HEIGHT;
     let height = header as u32 + PANEL[1] * scores.len().div_ceil(n_columns) as u32;
     let mut pixels = vec![0; (3 * width * height) as usize];
     {
@@ -97,19 +98,19 @@ struct Entry {
     row: i32,
 }
 
-/// Names and colours, as many to a row as fit; a single line needs none.
+/// Names and colours in columns, as many as fit; a single line needs none.
 fn legend(lines: &[Line], width: i32) -> Vec<Entry> {
-    let (mut x, mut row) = (MARGIN, 0);
-    let place = |line: &Line| {
-        let entry_width = 40 + (line.label.chars().count() as f64 * LETTER) as i32;
-        if x > MARGIN && x + entry_width > width {
-            (x, row) = (MARGIN, row + 1);
-        }
-        let entry = Entry { label: line.label.clone(), colour: line.colour, x, row };
-        x += entry_width;
-        entry
+    if lines.len() < 2 {
+        return vec![];
+    }
+    let longest = lines.iter().map(|line| line.label.chars().count()).max().unwrap_or_default();
+    let entry_width = 40 + (longest as f64 * LETTER) as i32;
+    let n_columns = ((width - MARGIN) / entry_width).max(1);
+    let place = |(index, line): (i32, &Line)| {
+        let (x, row) = (MARGIN + index % n_columns * entry_width, index / n_columns);
+        Entry { label: line.label.clone(), colour: line.colour, x, row }
     };
-    if lines.len() > 1 { lines.iter().map(place).collect() } else { vec![] }
+    (0..).zip(lines).map(place).collect()
 }
 
 fn paint_header(area: &Area, title: &str, table: &Table, legend: &[Entry]) -> Drawn {
@@ -128,7 +129,8 @@ fn paint_header(area: &Area, title: &str, table: &Table, legend: &[Entry]) -> Dr
 fn paint_panel(area: &Area, score: &Score, table: &Table, lines: &[Line]) -> Drawn {
     let axis = &table.axes[0];
     let places = places(&axis.values, f64::from(PANEL[0]) * 0.8);
-    let spread = DODGE * (lines.len() as f64 - 1.0) / 2.0;
+    let dodge = DODGE.min(0.6 / (lines.len() * places.len()).max(1) as f64);
+    let spread = dodge * (lines.len() as f64 - 1.0) / 2.0;
     let across = Ruler { range: -0.06 - spread..1.06 + spread, ticks: places.clone() };
     let values: Vec<f64> = table.rows.iter().flat_map(|row| row.values_of(score.name)).collect();
     let up = up(score.scale, &values);
@@ -146,6 +148,7 @@ fn paint_panel(area: &Area, score: &Score, table: &Table, lines: &[Line]) -> Dra
 
     let mut chart = ChartBuilder::on(area)
         .margin(MARGIN)
+        .margin_top(12)
         .caption(score.name.replace('_', " "), font(18))
         .x_label_area_size(56)
         .y_label_area_size(58)
@@ -163,7 +166,7 @@ fn paint_panel(area: &Area, score: &Score, table: &Table, lines: &[Line]) -> Dra
         .draw()?;
 
     for (index, line) in lines.iter().enumerate() {
-        let shift = DODGE * index as f64 - spread;
+        let shift = dodge * index as f64 - spread;
         let mut at: Vec<(f64, Option<&Row>)> = (axis.values.iter().zip(&places))
             .map(|(value, place)| (place + shift, find(table, value, line.values)))
             .collect();
@@ -228,7 +231,11 @@ fn label_width(values: &[String]) -> f64 {
 /// The vertical axis for `values`.
 fn up(scale: Scale, values: &[f64]) -> Ruler {
     match scale {
-        Scale::Share => Ruler { range: -0.04..1.04, ticks: vec![0.0, 0.25, 0.5, 0.75, 1.0] },
+        Scale::Share => {
+            let holds_all = |top: &f64| values.iter().all(|value| value <= top);
+            let top = [0.04, 0.2, 0.4].into_iter().find(holds_all).unwrap_or(1.0);
+            Ruler { range: -0.04 * top..1.04 * top, ticks: (0..=4).map(|tick| top * f64::from(tick) / 4.0).collect() }
+        }
         Scale::Count(n) => {
             let margin = 0.04 * n as f64;
             let ticks = (0..=n).step_by(n.div_ceil(8).max(1)).map(|count| count as f64).collect();
@@ -294,6 +301,23 @@ mod tests {
         assert_eq!(of(&["minimax", "non-saturating"]), [0.25, 0.75]);
         assert_eq!(of(&["3"]), [0.5]);
         assert_eq!(of(&["0", "0.001", "1", "2"]), [0.125, 0.375, 0.625, 0.875]);
+    }
+
+    #[test]
+    fn a_share_s_axis_begins_at_zero_and_holds_every_value() {
+        let top = |values: &[f64]| up(Scale::Share, values).ticks[4];
+        assert_eq!([top(&[0.02]), top(&[0.02, 0.3]), top(&[0.41]), top(&[1.0])], [0.04, 0.4, 1.0, 1.0]);
+        assert_eq!(up(Scale::Share, &[0.02]).ticks[0], 0.0);
+    }
+
+    #[test]
+    fn a_picture_is_drawn_even_where_every_run_diverged() {
+        let axes = vec![super::super::Axis::parse("method.gamma=1,2").unwrap()];
+        let scores = vec![Score { name: "loss_critic", scale: Scale::Free }];
+        let results = vec![super::super::CellResult::Diverged("a figure is NaN".into())];
+        let rows = vec![Row { values: vec!["1".into()], results }];
+        let picture = draw("title", &Table { axes, scores: scores.clone(), rows }, &scores).unwrap();
+        assert_eq!(picture.width, PANEL[0] as usize);
     }
 
     #[test]
