@@ -1,21 +1,17 @@
 //! What a finished run of a sweep is judged by.
 //!
-//! Points drawn from known modes are judged by the modes covered and the share of samples of high quality (Srivastava et
-//! al. 2017, section 4; Lin et al. 2018, section 4.1): 2500 samples of the averaged generator, a sample is of high quality
-//! within three standard deviations of a mode, and a mode with at least one such sample is covered. Everything else has
-//! the figures of its last tick.
+//! Points drawn from known modes are judged by the modes covered and the share of samples of high quality among 2500
+//! (`metric::modes`), everything else by the figures of its last tick.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::data::{self, Modes};
+use crate::data;
+use crate::metric::modes::of_points;
 use crate::{Error, Generator, Result, train};
 
 /// Samples that modes are counted with, as Lin et al. 2018 do (section 4.1).
 const N_SAMPLES: u64 = 2500;
-
-/// A sample within so many standard deviations of a mode is of high quality.
-const QUALITY_SIGMAS: f32 = 3.0;
 
 /// One figure that runs are compared by.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,8 +69,9 @@ pub(super) fn of_run(run: &Path, source: &str) -> Result<BTreeMap<String, f64>> 
     let mut found = train::last_figures(run)?;
     if let Some(modes) = data::modes(source) {
         let points = Generator::load(run)?.points(&(0..N_SAMPLES).collect::<Vec<_>>())?;
-        let [covered, quality] = coverage(&points, &modes);
-        found.extend([("modes_covered".to_owned(), covered), ("high_quality".to_owned(), quality)]);
+        let coverage = of_points(&points, &modes);
+        found.insert("modes_covered".into(), coverage.n_covered as f64);
+        found.insert("high_quality".into(), coverage.high_quality.unwrap_or_default());
     }
     let wanted = scores(source);
     found.retain(|name, _| wanted.iter().any(|score| score.name == name));
@@ -84,26 +81,9 @@ pub(super) fn of_run(run: &Path, source: &str) -> Result<BTreeMap<String, f64>> 
     Ok(found)
 }
 
-/// Modes covered by `points`, and the share of points of high quality.
-fn coverage(points: &[[f32; 2]], modes: &Modes) -> [f64; 2] {
-    let reach = QUALITY_SIGMAS * modes.sigma;
-    let is_near = |[x, y]: [f32; 2], [u, v]: [f32; 2]| (x - u).hypot(y - v) <= reach;
-    let n_covered = modes.centres.iter().filter(|centre| points.iter().any(|point| is_near(*point, **centre))).count();
-    let n_good = points.iter().filter(|point| modes.centres.iter().any(|centre| is_near(**point, *centre))).count();
-    [n_covered as f64, n_good as f64 / points.len().max(1) as f64]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mode_is_covered_within_three_sigma_and_not_beyond() {
-        let modes = Modes { centres: vec![[0.0, 0.0], [1.0, 0.0]], sigma: 0.1 };
-        assert_eq!(coverage(&[[0.29, 0.0], [0.5, 0.0]], &modes), [1.0, 0.5]);
-        assert_eq!(coverage(&[[0.0, 0.29], [0.9, 0.1]], &modes), [2.0, 1.0]);
-        assert_eq!(coverage(&[[0.0, 0.31]], &modes), [0.0, 0.0]);
-    }
 
     #[test]
     fn only_data_with_known_modes_have_them_counted() {
