@@ -16,6 +16,7 @@ Examples:
   gannet sample latest                                         a grid of 64 samples of the newest run
   gannet sample runs/00003-cats-dcgan --seeds 5,7,90-99 --grid 4x3 --out cats.png
   gannet sample generator.safetensors --seeds 0-999 --out fakes/   one file per seed
+  gannet sample latest --class sneaker --grid 8x4                   one class of a conditional model
   gannet sample latest --interpolate 64 --grid 4x2 --out walk.gif  a walk through latent space")]
 pub(crate) struct Args {
     /// A run (folder, number or `latest`) or a generator.safetensors
@@ -23,6 +24,9 @@ pub(crate) struct Args {
     /// Seeds of the samples, as 0-63 or 1,5,9-12
     #[arg(long)]
     seeds: Option<String>,
+    /// Samples of one class only, by its name or number
+    #[arg(long, value_name = "NAME|NUMBER")]
+    class: Option<String>,
     /// A .png for one grid, a folder for single files; with --interpolate a .gif, .webp or .png (animated)
     #[arg(long, default_value = "samples.png", value_name = "FILE|FOLDER")]
     out: PathBuf,
@@ -49,7 +53,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         run::resolve(&args.source, &args.outdir)?
     };
-    let generator = Generator::load(path)?;
+    let mut generator = Generator::load(path)?;
+    if let Some(class) = &args.class {
+        generator = generator.of_class(class)?;
+    }
     let grid = args.grid.as_deref().map(parse_grid).transpose()?;
     if let Some(n_frames) = args.interpolate {
         return interpolate(args, &generator, n_frames, grid.unwrap_or([1, 1]));

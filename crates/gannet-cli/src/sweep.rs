@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scores = sweep::select(&sweep.scores()?, &args.metric)?;
     let n_cells = sweep.cells().len();
     let length = sweep.kimg().map(|kimg| format!(", {kimg:.1} kimg each")).unwrap_or_default();
-    writeln!(stdout(), "sweep   {}: {n_cells} runs{length}", folder.display())?;
+    say(&format!("sweep   {}: {n_cells} runs{length}", folder.display()));
 
     let stop = stop_on_interrupt()?;
     for (index, cell) in sweep.cells().iter().enumerate() {
@@ -74,17 +74,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         terminal.clear();
         let Some(result) = result else {
-            writeln!(stdout(), "stopped and saved after {index} of {n_cells} runs; the same command goes on")?;
+            say(&format!("stopped and saved after {index} of {n_cells} runs; the same command goes on"));
             return Ok(ExitCode::from(INTERRUPTED));
         };
         let (outcome, time) = (in_words(&result, &scores), duration(began.elapsed().as_secs_f64()));
-        writeln!(stdout(), "run     {}/{n_cells}  {}  {outcome}  ({time})", index + 1, cell.name)?;
+        say(&format!("run     {}/{n_cells}  {}  {outcome}  ({time})", index + 1, cell.name));
         sweep.report(&args.metric)?;
     }
     let table = sweep.report(&args.metric)?;
-    writeln!(stdout(), "\n{}", table.to_markdown())?;
-    writeln!(stdout(), "table   {}", folder.join("table.csv").display())?;
-    writeln!(stdout(), "plot    {}", folder.join("sweep.png").display())?;
+    say(&format!("\n{}", table.to_markdown()));
+    say(&format!("table   {}", folder.join("table.csv").display()));
+    say(&format!("plot    {}", folder.join("sweep.png").display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -104,6 +104,11 @@ impl Args {
             settings,
         })
     }
+}
+
+/// One line. A reader that has gone away does not end a sweep.
+fn say(line: &str) {
+    drop(writeln!(stdout(), "{line}"));
 }
 
 /// The chosen scores of one run.

@@ -178,7 +178,9 @@ fn lists_come_from_the_registries() {
 #[test]
 fn help_on_every_verb_has_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for words in ["--help", "train --help", "sample --help", "evaluate --help", "list --help", "data inspect --help"] {
+    let verbs = ["", "train", "sweep", "sample", "evaluate", "list", "data inspect"];
+    for words in verbs.map(|verb| format!("{verb} --help")) {
+        let words = words.trim();
         let output = run(folder.path(), words);
         assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:\n  gannet "), "{words}");
     }

@@ -15,7 +15,9 @@ Examples:
   gannet train                                     recipes/fashion-mnist-dcgan.toml, which is built in
   gannet train --data photos --set data.size=64x48 a folder, each image cropped to 64 wide and 48 high
   gannet train --data photos.zip --budget 20m      as far as 20 minutes go
-  gannet train --method wgan --data ring --kimg 300
+  gannet train --method r3gan --data photos --gamma 2 --aug ada
+  gannet train --method projection --data photos   classes from sub-folders; sample with --class
+  gannet train --data ring --kimg 300              points, and the critic's field behind them
   gannet train --config recipes/fashion-mnist-dcgan.toml --seed 2
   gannet train --resume latest --kimg 400          go on, to a new end
   gannet train --method dcgan --dry-run            settings, networks and expected time, nothing written")]
@@ -29,6 +31,15 @@ pub(crate) struct Args {
     /// Where the run's folder is made
     #[arg(long, default_value = "runs")]
     pub(super) outdir: PathBuf,
+    /// Tell both players the class of labelled data; HOW is concatenation or projection
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "projection")]
+    pub(super) cond: Option<String>,
+    /// Weight of the gradient penalty
+    #[arg(long)]
+    pub(super) gamma: Option<f64>,
+    /// What the critic looks through: noaug, diffaug, ada or fixed
+    #[arg(long, value_name = "KIND")]
+    pub(super) aug: Option<String>,
     /// Real images shown in all, in thousands [default: 200, or the recipe's]
     #[arg(long, allow_negative_numbers = true)]
     pub(super) kimg: Option<f64>,
@@ -93,6 +104,9 @@ impl Args {
         let integer = |value: u64| i64::try_from(value).map(toml::Value::Integer);
         put("method", "name", self.method.clone().map(Into::into));
         put("data", "source", self.data.clone().map(Into::into));
+        put("method", "condition", self.cond.clone().map(Into::into));
+        put("method", "gamma", self.gamma.map(Into::into));
+        put("method", "augment", self.aug.clone().map(|kind| Table::from_iter([("kind".into(), kind.into())]).into()));
         put("train", "kimg", self.kimg.map(Into::into));
         put("train", "batch", self.batch.map(|n| integer(n as u64)).transpose().context("--batch is too large")?);
         put("train", "seed", self.seed.map(integer).transpose().context("--seed is too large")?);

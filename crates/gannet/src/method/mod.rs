@@ -122,7 +122,7 @@ pub fn find(name: &str) -> Result<&'static MethodEntry> {
 
 /// The method for whoever names none: a good first choice for samples of `shape`.
 pub fn suited(shape: Shape) -> &'static MethodEntry {
-    if shape.is_point() { &presets::R3GAN } else { &presets::DCGAN }
+    if shape.is_point() { &presets::VANILLA } else { &presets::DCGAN }
 }
 
 fn table_of(config: &impl serde::Serialize) -> Table {

@@ -11,6 +11,7 @@ use crate::net::{Condition, CriticNorm, DcganConfig, MlpConfig, NetConfig, R3gan
 use crate::penalty::Penalty;
 use crate::train::optimizer::Rule;
 use crate::train::player::PlayerConfig;
+use crate::train::schedule::Schedule;
 
 /// All methods, in the order in which they are best learnt.
 pub const METHODS: &[MethodEntry] = &[
@@ -23,7 +24,7 @@ type Parse = fn(toml::Table) -> Result<Box<dyn MethodConfig>, toml::de::Error>;
 /// Reads the rules of the family.
 const RULES: Parse = |table| Ok(Box::new(table.try_into::<Rules>()?));
 
-const VANILLA: MethodEntry = MethodEntry {
+pub(super) const VANILLA: MethodEntry = MethodEntry {
     name: "vanilla",
     summary: "the game with fully connected networks; for points and small images",
     advice: "To learn how the game goes, and goes wrong. On images it collapses onto a few silhouettes.",
@@ -215,7 +216,7 @@ const BIGGAN: MethodEntry = MethodEntry {
     parse: RULES,
 };
 
-pub(super) const R3GAN: MethodEntry = MethodEntry {
+const R3GAN: MethodEntry = MethodEntry {
     name: "r3gan",
     summary: "reals and fakes compared in pairs, with gradient penalties on both; covers all modes, no tricks",
     advice: "The first choice when every kind of sample has to appear, and for points. One setting matters: `gamma`; \
@@ -223,14 +224,15 @@ pub(super) const R3GAN: MethodEntry = MethodEntry {
     paper: "Huang et al. 2024, arXiv:2501.05441",
     preset: |shape| {
         let player = PlayerConfig { beta_1: 0.0, beta_2: 0.99, ..PlayerConfig::default() };
-        Box::new(Rules {
-            loss: Loss::Relativistic,
-            penalty: Penalty::R1R2,
-            net: suited_net(shape, NetConfig::R3gan(R3ganConfig::default())),
-            generator: player.clone(),
-            critic: player,
-            ..Rules::default()
-        })
+        let rules = Rules { loss: Loss::Relativistic, penalty: Penalty::R1R2, ..Rules::default() };
+        if !shape.is_point() {
+            let net = NetConfig::R3gan(R3ganConfig::default());
+            return Box::new(Rules { net, generator: player.clone(), critic: player, ..rules });
+        }
+        // Points have no pixels to average over: small steps of the slope matter, and narrow networks learn them faster.
+        let player = PlayerConfig { learning_rate: 2e-3, schedule: Schedule::Linear, ..player };
+        let net = NetConfig::Mlp(MlpConfig { latent: 2, width: 64, depth: 4, ..MlpConfig::default() });
+        Box::new(Rules { gamma: 0.01, net, generator: player.clone(), critic: player, ..rules })
     },
     parse: RULES,
 };

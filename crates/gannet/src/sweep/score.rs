@@ -10,7 +10,7 @@ use crate::data;
 use crate::metric::modes::of_points;
 use crate::{Error, Generator, Result, train};
 
-/// Samples that modes are counted with, as Lin et al. 2018 do (section 4.1).
+/// Samples that modes are counted with.
 const N_SAMPLES: u64 = 2500;
 
 /// One figure that runs are compared by.
