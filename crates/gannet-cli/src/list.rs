@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use gannet::{data, device, evaluate, method};
 use std::io::{Write, stdout};
+use std::path::Path;
 
 #[derive(clap::Args)]
 #[command(
@@ -11,6 +12,9 @@ use std::io::{Write, stdout};
 pub(crate) struct Args {
     /// Which registry
     what: What,
+    /// Of methods: the guide's page, run from the folder that holds docs
+    #[arg(long)]
+    markdown: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -23,6 +27,10 @@ enum What {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match args.what {
+        What::Methods if args.markdown => {
+            let has_picture = |name: &str| Path::new("docs/images/methods").join(name).with_extension("png").exists();
+            write!(stdout(), "{}", method::guide(has_picture))?;
+        }
         What::Methods => {
             for entry in method::METHODS {
                 writeln!(stdout(), "{:<14} {}\n{:<14} {}", entry.name, entry.summary, "", entry.paper)?;

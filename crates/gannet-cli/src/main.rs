@@ -1,5 +1,6 @@
 //! The `gannet` command: one file per verb. Only this crate prints.
 
+mod bench;
 mod data;
 mod evaluate;
 mod interrupt;
@@ -41,6 +42,8 @@ enum Verb {
     Sample(sample::Args),
     /// Measure a trained generator
     Evaluate(evaluate::Args),
+    /// Measure what a training step costs here
+    Bench(bench::Args),
     /// List the methods, data sets, metrics and devices there are
     List(list::Args),
     /// Look at a data set
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(verb) => data::run(&verb).map(|()| ExitCode::SUCCESS),
     };

@@ -178,7 +178,7 @@ fn lists_come_from_the_registries() {
 #[test]
 fn help_on_every_verb_has_examples() {
     let folder = tempfile::tempdir().unwrap();
-    let verbs = ["", "train", "sweep", "sample", "evaluate", "list", "data inspect"];
+    let verbs = ["", "train", "sweep", "sample", "evaluate", "bench", "list", "data inspect"];
     for words in verbs.map(|verb| format!("{verb} --help")) {
         let words = words.trim();
         let output = run(folder.path(), words);

@@ -75,6 +75,14 @@ fn the_readme_lists_the_registry() {
 }
 
 #[test]
+fn the_guide_of_methods_is_the_registry_s() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let has_picture = |name: &str| docs.join("images/methods").join(name).with_extension("png").exists();
+    let page = fs::read_to_string(docs.join("guide/methods.md")).unwrap();
+    assert!(page == gannet::method::guide(has_picture), "renew it: gannet list methods --markdown");
+}
+
+#[test]
 fn relative_links_in_the_documents_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let guide = fs::read_dir(root.join("docs/guide")).unwrap().map(|file| file.unwrap().path());

@@ -7,6 +7,7 @@ mod acgan;
 mod began;
 mod gan;
 mod game;
+mod guide;
 mod infogan;
 mod presets;
 mod rules;
@@ -22,6 +23,7 @@ use crate::train::event::Stats;
 use crate::train::schedule::Moment;
 use crate::{Error, Result};
 
+pub use guide::guide;
 pub use presets::METHODS;
 
 /// A game in progress: networks, optimizers and averages. The loop owns time and data.

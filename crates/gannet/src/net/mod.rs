@@ -109,6 +109,7 @@ impl CriticNorm {
 
 /// A normalization layer of a critic.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few of them live as long as the network")]
 enum Norm {
     Batch(BatchNorm),
     Group(GroupNorm),

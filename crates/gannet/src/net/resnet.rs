@@ -182,6 +182,7 @@ fn attention_plan(c: usize, [h, w]: [usize; 2]) -> LayerPlan {
 
 /// Normalization in the generator, told the condition where there is one.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few of them live as long as the network")]
 enum BlockNorm {
     Plain(BatchNorm),
     Conditional(ConditionalBatchNorm),

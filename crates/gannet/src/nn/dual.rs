@@ -17,6 +17,7 @@ pub struct Dual<const D: usize> {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a tensor is never far, and never alone")]
 enum Tangent<const D: usize> {
     /// Nothing moves.
     Still,
