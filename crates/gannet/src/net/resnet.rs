@@ -76,6 +76,10 @@ impl ResnetConfig {
         if self.orthogonal { Weights::Orthogonal } else { Weights::Glorot(gain) }
     }
 
+    fn conv(&self, io: [usize; 2], size: usize, gain: f32, scaling: Scaling) -> ConvConfig {
+        ConvConfig { has_bias: true, weights: self.weights(gain), scaling, ..ConvConfig::same(io, size) }
+    }
+
     fn ladder(&self, shape: Shape) -> Ladder {
         Ladder::new(shape, self.width, MAX_MULTIPLE)
     }
@@ -255,12 +259,7 @@ impl ResnetGenerator {
         let n_blocks = channels.len();
         let n_conditions = config.n_conditions(subject, n_blocks);
         let [n_base, n_piece] = config.pieces(n_blocks);
-        let conv = |io: [usize; 2], size: usize, gain: f32| ConvConfig {
-            has_bias: true,
-            weights: config.weights(gain),
-            scaling,
-            ..ConvConfig::same(io, size)
-        };
+        let conv = |io, size, gain| config.conv(io, size, gain, scaling);
         let linear = |n_in: usize, n_out: usize| LinearConfig {
             weights: config.weights(1.0),
             scaling,
@@ -359,12 +358,7 @@ pub(super) struct ResnetTrunk {
 impl ResnetTrunk {
     pub(super) fn new(config: &ResnetConfig, shape: Shape, init: &mut Init) -> Self {
         let scaling = Scaling::Spectral;
-        let conv = |io: [usize; 2], size: usize, gain: f32| ConvConfig {
-            has_bias: true,
-            weights: config.weights(gain),
-            scaling,
-            ..ConvConfig::same(io, size)
-        };
+        let conv = |io, size, gain| config.conv(io, size, gain, scaling);
         let (mut blocks, mut attention) = (vec![], None);
         for (i, Stage { io: [inner, outer], size, is_halved }) in config.stages(shape).into_iter().enumerate() {
             let has_shortcut = is_halved || inner != outer;
