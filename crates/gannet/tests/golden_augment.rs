@@ -4,23 +4,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use std::path::Path;
+mod common;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
+use common::{assert_close, golden};
 use gannet::augment::{ada, diffaug};
 use gannet::nn::state::Tensors;
 
 const CASES: [&str; 4] = ["square", "wide", "alpha", "grey"];
 const TOLERANCE: f32 = 1e-4;
-
-fn golden() -> Tensors {
-    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/augment.safetensors")).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let values = |bytes: &[u8]| bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    file.iter()
-        .map(|(name, view)| (name.to_owned(), TensorData::new::<f32, _>(values(view.data()), view.shape().to_vec())))
-        .collect()
-}
 
 /// The parameters of each image, as the script's docstring lists them.
 fn parameters<const P: usize>(from: &Tensors, name: &str) -> Vec<[f64; P]> {
@@ -28,28 +20,25 @@ fn parameters<const P: usize>(from: &Tensors, name: &str) -> Vec<[f64; P]> {
     values.chunks_exact(P).map(|row| row.try_into().unwrap()).collect()
 }
 
-fn assert_close(what: &str, ours: &TensorData, theirs: &TensorData) {
-    let [ours, theirs] = [ours, theirs].map(|data| data.iter::<f32>().collect::<Vec<_>>());
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let scale = theirs.iter().fold(f32::MIN_POSITIVE, |scale, value| scale.max(value.abs()));
-    let error = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale;
-    assert!(error <= TOLERANCE, "{what}: relative error {error:e}");
-}
-
 fn assert_augments(from: &Tensors, case: &str, name: &str, augment: impl FnOnce(Tensor<4>) -> Tensor<4>) {
     let device = Device::default().autodiff();
     let tensor = |name: &str| Tensor::<4>::from_data(from[&format!("{case}.{name}")].clone(), &device);
     let images = tensor("images").require_grad();
     let output = augment(images.clone());
-    assert_close(&format!("{case}.{name}.output"), &output.to_data(), &from[&format!("{case}.{name}.output")]);
+    assert_close(
+        &format!("{case}.{name}.output"),
+        &output.to_data(),
+        &from[&format!("{case}.{name}.output")],
+        TOLERANCE,
+    );
     let grads = (output * tensor("loss_weights")).sum().backward();
     let grad = images.grad(&grads).unwrap();
-    assert_close(&format!("{case}.{name}.grad"), &grad.to_data(), &from[&format!("{case}.{name}.grad")]);
+    assert_close(&format!("{case}.{name}.grad"), &grad.to_data(), &from[&format!("{case}.{name}.grad")], TOLERANCE);
 }
 
 #[test]
 fn ada_equals_pytorch() {
-    let from = golden();
+    let from = golden("augment");
     for case in CASES {
         let rows = parameters(&from, &format!("{case}.ada.parameters"));
         let transforms: Vec<ada::Transform> = rows.into_iter().map(ada_transform).collect();
@@ -59,7 +48,7 @@ fn ada_equals_pytorch() {
 
 #[test]
 fn diffaug_equals_pytorch() {
-    let from = golden();
+    let from = golden("augment");
     for case in CASES {
         let rows = parameters(&from, &format!("{case}.diffaug.parameters"));
         let transforms: Vec<diffaug::Transform> = rows.into_iter().map(diffaug_transform).collect();

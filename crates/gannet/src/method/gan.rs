@@ -122,7 +122,7 @@ impl Method for Gan {
         self.game.save(into);
         self.augment.save("augment", into);
         if self.rules.lecam > 0.0 {
-            // Halves of the 64 bits, because weights and counts are all that a checkpoint holds.
+            // As bits, because a checkpoint holds f32 and i64 only and resuming has to be exact.
             let bits: Vec<i64> = self.anchors.iter().map(|anchor| anchor.to_bits().cast_signed()).collect();
             into.insert(ANCHORS.into(), TensorData::new(bits, [2]));
         }

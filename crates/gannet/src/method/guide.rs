@@ -10,13 +10,14 @@ const INTRODUCTION: &str = "\
 This page is written by `gannet list methods --markdown`.
 
 - Unlabelled images and little time: `dcgan`. If it collapses, or every kind of sample matters: `r3gan`.
-- Labelled images: `projection`, or `acgan` where each sample has to be unmistakable.
+- Labelled images: `acgan` where each sample has to be unmistakable, else `projection`.
 - Points in the plane, or to learn how the game goes: `r3gan` beside `vanilla`.
 - To look for structure without labels: `infogan`.
 
 The pictures of points show eight Gaussians (grey), what a generator makes of them (orange) after the same 300,000 points
 in batches of 128, and what the critic thinks of each place: green for real, violet for fake. They were made by `gannet
-train --method NAME --data ring --kimg 300 --batch 128`, with the method's own settings.
+train --method NAME --data ring --kimg 300 --batch 128`, with the method's own settings: some need far longer, and smooth
+critics do not resolve clusters this small.
 ";
 
 const RULES: &str = "

@@ -399,7 +399,6 @@ mod tests {
 
     use super::*;
     use crate::net::{Condition, NetConfig, NetworkPlan};
-    use crate::nn::Buffer;
     use crate::random::Purpose;
 
     fn n_trained<M: Module>(module: &M) -> usize {
@@ -417,7 +416,6 @@ mod tests {
     #[test]
     fn images_of_any_size_are_generated_and_criticized_as_planned() {
         let device = Device::default().autodiff();
-        let _ = Buffer::new(Tensor::zeros([1], &device));
         for (height, width, attention, skip_latents, n_classes) in
             [(28, 28, 14, false, 0), (16, 24, 8, true, 3), (13, 18, 0, false, 3), (32, 32, 8, true, 0)]
         {
