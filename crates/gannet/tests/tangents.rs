@@ -13,7 +13,7 @@ use gannet::random::{Purpose, normal, stream};
 use proptest::prelude::*;
 
 /// Step of the differences, and the error allowed, relative to the largest derivative. Values are f32.
-const STEP: f32 = 1e-2;
+const STEP: f32 = 2e-3;
 const TOLERANCE: f32 = 2e-2;
 
 fn tensor(seed: u64, dims: [usize; 4]) -> Tensor<4> {
@@ -26,20 +26,25 @@ fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
 }
 
 /// Whether the derivative that `layer` carries along a random direction is the one that differences show. Where the
-/// direction crosses a kink of a piecewise linear layer, differences at two steps disagree and say nothing.
+/// direction crosses a kink of a piecewise linear layer, the differences ahead and behind disagree and their mean says
+/// nothing; that may happen to a few outputs, not to most.
 fn follows_differences<const E: usize>(layer: impl Fn(Dual<4>) -> Dual<E>, dims: [usize; 4], seed: u64) -> bool {
     let (x, dx) = (tensor(seed, dims), tensor(seed + 1, dims));
-    let difference = |step: f32| {
-        let [ahead, behind] = [step, -step].map(|step| values(layer((x.clone() + dx.clone() * step).into()).value));
-        ahead.into_iter().zip(behind).map(|(a, b)| (a - b) / (2.0 * step)).collect::<Vec<f32>>()
-    };
-    let (wide, narrow) = (difference(STEP), difference(STEP / 4.0));
-    let ours = values(layer(Dual::moving(x.clone(), dx.clone())).derivative().unwrap().unwrap());
-    let scale = ours.iter().fold(1e-3, |scale: f32, value| scale.max(value.abs()));
-    ours.iter().zip(wide.iter().zip(&narrow)).all(|(ours, (wide, narrow))| {
-        let is_smooth = (wide - narrow).abs() <= 0.25 * TOLERANCE * scale;
-        !is_smooth || (ours - narrow).abs() <= TOLERANCE * scale
-    })
+    let [behind, here, ahead] =
+        [-STEP, 0.0, STEP].map(|step| values(layer((x.clone() + dx.clone() * step).into()).value));
+    let ours = values(layer(Dual::moving(x, dx)).derivative().unwrap().unwrap());
+    let allowed = TOLERANCE * ours.iter().fold(1e-3, |scale: f32, value| scale.max(value.abs()));
+    let mut n_smooth = 0;
+    for (index, ours) in ours.iter().enumerate() {
+        let slopes = [(ahead[index] - here[index]) / STEP, (here[index] - behind[index]) / STEP];
+        if (slopes[0] - slopes[1]).abs() <= allowed {
+            n_smooth += 1;
+            if (ours - slopes[0].midpoint(slopes[1])).abs() > allowed {
+                return false;
+            }
+        }
+    }
+    2 * n_smooth >= ours.len()
 }
 
 proptest! {
