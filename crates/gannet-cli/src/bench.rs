@@ -17,7 +17,7 @@ use toml::Table;
 #[command(after_help = "\
 Examples:
   gannet bench penalty                       a step with R1 or WGAN-GP beside the plain step, four networks
-  gannet bench penalty --size 64 --batch 64  at the size that reference/train_step.py is measured at
+  gannet bench penalty --size 64 --batch 64  at the size that reference/penalty_cost.py compares at
 
 All variants of a network take turns, so that a busy machine slows them alike; compare ratios, not times.")]
 pub(crate) struct Args {
