@@ -64,7 +64,7 @@ fn ctrl_c_saves_says_how_to_resume_and_loses_nothing() {
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(rest.last().unwrap().contains(&format!("gannet train --resume stopped/{RUN}")), "{rest:?}");
-    finish_both(folder, "stopped", rest.iter().filter_map(|line| kimg(line)).last().unwrap_or(first));
+    finish_both(folder, "stopped", rest.iter().rev().find_map(|line| kimg(line)).unwrap_or(first));
 }
 
 #[test]
