@@ -1,5 +1,7 @@
 //! The registry: methods by name, each with its paper. Most are the family in `gan` under rules of their own.
 
+use std::f64::consts::SQRT_2;
+
 use super::acgan::ACGAN;
 use super::began::BEGAN;
 use super::infogan::INFOGAN;
@@ -96,7 +98,7 @@ const WGAN_GP: MethodEntry = MethodEntry {
             penalty: Penalty::OneCentred,
             gamma: 10.0,
             n_critic: 5,
-            net: suited_net(shape, dcgan(CriticNorm::Layer)),
+            net: suited_penalized(shape, CriticNorm::Layer),
             generator: player.clone(),
             critic: player,
             ..Rules::default()
@@ -115,7 +117,7 @@ const DRAGAN: MethodEntry = MethodEntry {
         Box::new(Rules {
             penalty: Penalty::Dragan,
             gamma: 10.0,
-            net: suited_net(shape, dcgan(CriticNorm::None)),
+            net: suited_penalized(shape, CriticNorm::None),
             ..Rules::default()
         })
     },
@@ -234,7 +236,7 @@ const R3GAN: MethodEntry = MethodEntry {
         }
         // Points have no pixels to average over: small steps of the slope matter, and narrow networks learn them faster.
         let player = PlayerConfig { learning_rate: 2e-3, schedule: Schedule::Linear, ..player };
-        let net = NetConfig::Mlp(MlpConfig { latent: 2, width: 64, depth: 4, ..MlpConfig::default() });
+        let net = NetConfig::Mlp(MlpConfig { latent: 2, width: 64, depth: 4, ..eager() });
         Box::new(Rules { gamma: 0.01, net, generator: player.clone(), critic: player, ..rules })
     },
     parse: RULES,
@@ -256,6 +258,17 @@ fn deep(shape: Shape) -> NetConfig {
 
 fn dcgan(critic_norm: CriticNorm) -> NetConfig {
     NetConfig::Dcgan(DcganConfig { critic_norm, ..DcganConfig::default() })
+}
+
+/// Convolutional networks without batch norm in the critic, or fully connected ones, for a critic under a gradient
+/// penalty.
+fn suited_penalized(shape: Shape, critic_norm: CriticNorm) -> NetConfig {
+    if shape.is_point() { NetConfig::Mlp(eager()) } else { dcgan(critic_norm) }
+}
+
+/// Fully connected networks whose critic learns fine structure early, which a penalty keeps from going wrong.
+fn eager() -> MlpConfig {
+    MlpConfig { critic_gain: SQRT_2, ..MlpConfig::default() }
 }
 
 /// Residual networks, or fully connected ones with a spectrally normalized critic for points.

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{CriticNorm, LayerPlan, MAX_SIZE, Norm, Subject};
 use crate::image::Shape;
 use crate::nn::activation::{leaky_relu, tanh};
-use crate::nn::{Dual, Init, Linear, LinearConfig};
+use crate::nn::{Dual, Init, Linear, LinearConfig, Weights};
 
 /// More hidden layers than this are taken for a typing error.
 const MAX_DEPTH: usize = 64;
+/// A larger gain is taken for a typing error.
+const MAX_GAIN: f64 = 100.0;
 
 /// Size of both networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,11 +27,15 @@ pub struct MlpConfig {
     pub depth: usize,
     /// How the critic normalizes: `none`, `batch`, `layer`, `instance` or `spectral`.
     pub critic_norm: CriticNorm,
+    /// The critic's first weights are from N(0, gain²/in): √2 keeps the variance of activations (He et al. 2015, "Delving
+    /// Deep into Rectifiers", eq. 10), so that fine structure is learnt early, which a critic without a penalty pays with
+    /// collapse. 0: uniform in ±1/√in, as PyTorch starts.
+    pub critic_gain: f64,
 }
 
 impl Default for MlpConfig {
     fn default() -> Self {
-        Self { latent: 64, width: 128, depth: 3, critic_norm: CriticNorm::None }
+        Self { latent: 64, width: 128, depth: 3, critic_norm: CriticNorm::None, critic_gain: 0.0 }
     }
 }
 
@@ -44,6 +50,9 @@ impl MlpConfig {
                 "method.net.critic_norm is `instance`, which needs images; accepted: none, batch, layer, spectral"
                     .into(),
             );
+        }
+        if !(0.0..=MAX_GAIN).contains(&self.critic_gain) {
+            problems.push(format!("method.net.critic_gain is {}, accepted: 0 to {MAX_GAIN}", self.critic_gain));
         }
         problems
     }
@@ -112,9 +121,12 @@ impl MlpTrunk {
     pub(super) fn new(config: &MlpConfig, shape: Shape, init: &mut Init) -> Self {
         let sizes = config.sizes(shape.n_values(), None);
         let scaling = config.critic_norm.scaling();
-        let layers = sizes.windows(2).map(|io| LinearConfig { scaling, ..LinearConfig::new(io[0], io[1]) }.init(init));
-        let layers = layers.collect();
-        Self { layers, norms: (0..config.depth).filter_map(|_| config.critic_norm.layer(config.width, init)).collect() }
+        let weights = if config.critic_gain > 0.0 { Weights::He(config.critic_gain as f32) } else { Weights::FanIn };
+        let linear = |io: &[usize]| LinearConfig { weights, scaling, ..LinearConfig::new(io[0], io[1]) };
+        Self {
+            layers: sizes.windows(2).map(|io| linear(io).init(init)).collect(),
+            norms: (0..config.depth).filter_map(|_| config.critic_norm.layer(config.width, init)).collect(),
+        }
     }
 
     /// `[N, C, H, W]` to `[N, width]`.
