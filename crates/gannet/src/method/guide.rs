@@ -38,6 +38,7 @@ method.KEY=VALUE`; `--dry-run` lists them with their values.
 | `augment.kind` (`--aug`) | `noaug`, `diffaug`, `ada`, `fixed` |
 | `net.family` | `mlp`, `dcgan`, `resnet`, `r3gan` |
 | `net.critic_norm` of `mlp` and `dcgan` | `none`, `batch`, `layer`, `instance`, `spectral`; gradient penalties refuse `batch` |
+| `net.critic_gain` of `mlp` | how large the critic's first weights are: about 1.4 with a gradient penalty, 0 (small) without |
 | `generator.*`, `critic.*` | `optimizer`, `learning_rate`, `beta_1`, `beta_2`, `schedule`, `warmup_images`, `gradient_clip` |
 
 Two time scales are two values of `learning_rate`.
