@@ -2,9 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::{conv_transpose2d, conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use super::convolve::{conv_transpose2d, conv2d};
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
 
@@ -92,8 +91,7 @@ impl Conv2d {
     /// `[N, in, H, W]` to `[N, out, H', W']` with `H' = (H + 2 padding - kernel) / stride + 1`.
     pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
         let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
-        let options = || ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
-        let y = x.into().linear(|x| conv2d(x, weight.clone(), None, options()));
+        let y = x.into().linear(|x| conv2d(x, weight.clone(), self.stride, self.padding, self.groups));
         match &self.bias {
             Some(bias) => {
                 let [n_out] = bias.dims();
@@ -124,8 +122,7 @@ impl ConvTranspose2d {
                 let weight = self.weight.val().reshape([n_in, n_out * kernel_h * kernel_w]);
                 return x.reshape([n, n_in]).matmul(weight).reshape([n, n_out, kernel_h, kernel_w]);
             }
-            let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0, 0], [1, 1], 1);
-            conv_transpose2d(x, self.weight.val(), None, options)
+            conv_transpose2d(x, self.weight.val(), self.stride, self.padding)
         })
     }
 }

@@ -3,11 +3,12 @@
 //! All are linear, and all reach any size: odd sizes are extended by their last row or column before they are halved,
 //! and doubled images are cropped.
 
-use burn::tensor::module::{avg_pool2d, conv_transpose2d, conv2d};
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions};
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::Dual;
+use super::convolve::{conv_transpose2d, conv2d};
 
 /// The filter [1, 3, 3, 1] / 8 in each direction, as in Karras et al. 2020, "Analyzing and Improving the Image Quality
 /// of StyleGAN".
@@ -41,8 +42,7 @@ pub fn filtered_down(x: impl Into<Dual<4>>) -> Dual<4> {
     x.into().linear(|x| {
         let x = even(x);
         let [n, c, h, w] = x.dims();
-        let options = ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
-        let y = conv2d(x.clone().reshape([n * c, 1, h, w]), filter(1.0, &x.device()), None, options);
+        let y = conv2d(x.clone().reshape([n * c, 1, h, w]), filter(1.0, &x.device()), 2, 1, 1);
         y.reshape([n, c, h / 2, w / 2])
     })
 }
@@ -51,8 +51,7 @@ pub fn filtered_down(x: impl Into<Dual<4>>) -> Dual<4> {
 pub fn filtered_up(x: impl Into<Dual<4>>, size: [usize; 2]) -> Dual<4> {
     x.into().linear(|x| {
         let [n, c, h, w] = x.dims();
-        let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
-        let y = conv_transpose2d(x.clone().reshape([n * c, 1, h, w]), filter(4.0, &x.device()), None, options);
+        let y = conv_transpose2d(x.clone().reshape([n * c, 1, h, w]), filter(4.0, &x.device()), 2, 1);
         crop(y.reshape([n, c, 2 * h, 2 * w]), size)
     })
 }

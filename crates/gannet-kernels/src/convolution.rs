@@ -1,0 +1,306 @@
+//! The three products that a convolution and its gradients are.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::geometry::Convolution;
+use crate::path::{Block, Path};
+use crate::planes::{self, Planes, Runs};
+use crate::product::{self, Left, Right, Scratch, room};
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Columns that make a task worth its planes.
+const TASK_COLUMNS: usize = 256;
+/// Tasks that a few large images are split into, so that no thread idles.
+const MIN_TASKS: usize = 8;
+
+/// `y[n, o] = sum over i and taps of w[o, i, tap] x[n, i, where the tap reads]`. `x` is `[N, in, H, W]`, `w`
+/// `[out, in / groups, kernel, kernel]`, `y` `[N, out, H', W']`.
+pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
+    assert_eq!([x.len(), w.len(), y.len()], [convolution.n_input(), convolution.n_weights(), convolution.n_output()]);
+    let [n_in, n_out] = convolution.group_channels();
+    let (planes, runs) = planes::of_input(convolution);
+    let taps = planes::taps(convolution, &planes, n_in);
+    let depth: Vec<usize> = (0..taps.len()).collect();
+    let products = (0..convolution.groups).map(|group| {
+        let rows: Vec<usize> = (0..n_out).map(|o| (group * n_out + o) * taps.len()).collect();
+        let left = Left::pack(path.block(), w, &rows, &depth);
+        vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
+    });
+    let channels = [convolution.channels[0], convolution.channels[1]];
+    Correlation { planes, channels, groups: products.collect(), pixels: convolution.output_pixels() }.run(x, y);
+}
+
+/// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].
+pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+    let lengths = [convolution.n_output(), convolution.n_weights(), convolution.n_input()];
+    assert_eq!([dy.len(), w.len(), dx.len()], lengths);
+    let [n_in, n_out] = convolution.group_channels();
+    let axes = convolution.axes;
+    // Each interleaved part of the padded input is a convolution of y, of stride 1, with every other tap.
+    let parts = [0, 1].map(|axis| {
+        let axis = axes[axis];
+        (0..axis.stride)
+            .filter_map(move |phase| {
+                let first = axis.padding.saturating_sub(phase).div_ceil(axis.stride);
+                let end = (axis.padding + axis.input).saturating_sub(phase).div_ceil(axis.stride);
+                let taps: Vec<[usize; 2]> = (0..axis.kernel)
+                    .filter(|&tap| axis.tap(tap)[0] == phase)
+                    .map(|tap| [tap, axis.tap(tap)[1]])
+                    .collect();
+                (end > first).then(|| (first * axis.stride + phase - axis.padding, first, end - first, taps))
+            })
+            .collect::<Vec<_>>()
+    });
+    let reach = axes.map(|axis| axis.reach());
+    let length = |axis: usize| parts[axis].iter().map(|(_, first, n, _)| first + n).max().unwrap_or(0);
+    let widest = parts[1].iter().map(|(_, first, n, _)| first + Runs::new([1, *n]).padded_width).max().unwrap_or(0);
+    let planes = Planes {
+        image: axes.map(|axis| axis.output),
+        stride: [1, 1],
+        before: reach,
+        size: [length(0) + reach[0], widest + reach[1]],
+    };
+    let n_taps = convolution.taps();
+    let rows: Vec<usize> = (0..n_in).map(|i| i * n_taps).collect();
+    let groups = (0..convolution.groups).map(|group| {
+        let mut products = vec![];
+        for (first_y, start_y, n_y, taps_y) in &parts[0] {
+            for (first_x, start_x, n_x, taps_x) in &parts[1] {
+                let (mut taps, mut depth) = (vec![], vec![]);
+                for o in 0..n_out {
+                    for [tap_y, back_y] in taps_y {
+                        for [tap_x, back_x] in taps_x {
+                            let at = [start_y + reach[0] - back_y, start_x + reach[1] - back_x];
+                            taps.push(o * planes.n_values() + planes.offset([0, 0], at));
+                            depth.push(((group * n_out + o) * n_in) * n_taps + tap_y * axes[1].kernel + tap_x);
+                        }
+                    }
+                }
+                products.push(Part {
+                    left: Left::pack(path.block(), w, &rows, &depth),
+                    taps,
+                    runs: Runs::new([*n_y, *n_x]),
+                    first: first_y * axes[1].input + first_x,
+                    row: axes[0].stride * axes[1].input,
+                    step: axes[1].stride,
+                });
+            }
+        }
+        products
+    });
+    let channels = [convolution.channels[1], convolution.channels[0]];
+    Correlation { planes, channels, groups: groups.collect(), pixels: convolution.input_pixels() }.run(dy, dx);
+}
+
+/// A part of the output: every so many pixels, from one product.
+struct Part {
+    left: Left,
+    taps: Vec<usize>,
+    runs: Runs,
+    /// Where in a channel of the output the part begins.
+    first: usize,
+    /// From one row of the part to the next.
+    row: usize,
+    /// From one column to the next.
+    step: usize,
+}
+
+/// Sums over taps of planes: what a convolution and its input gradient have in common.
+struct Correlation {
+    planes: Planes,
+    /// Of what is read and of what is written.
+    channels: [usize; 2],
+    /// The parts of each group.
+    groups: Vec<Vec<Part>>,
+    /// Of a channel that is written.
+    pixels: usize,
+}
+
+impl Correlation {
+    fn run(&self, from: &[f32], to: &mut [f32]) {
+        let [n_read, n_written] = self.channels;
+        let image = self.planes.image[0] * self.planes.image[1] * n_read;
+        let n_images = to.len() / (n_written * self.pixels).max(1);
+        let per_task = TASK_COLUMNS.div_ceil(self.pixels.max(1)).min(n_images.max(1));
+        let n_tasks = n_images.div_ceil(per_task);
+        if n_tasks < MIN_TASKS && self.groups.len() == 1 && per_task == 1 {
+            // Few images: each is split by its channels as well.
+            let left = &self.groups[0][0].left;
+            let panels_at_once = left.n_panels().div_ceil(MIN_TASKS / n_tasks).max(1);
+            let piece = panels_at_once * left.rows_of_panel() * self.pixels;
+            let pieces: Vec<(usize, Range<usize>, &mut [f32])> = to
+                .chunks_mut(n_written * self.pixels)
+                .enumerate()
+                .flat_map(|(n, to)| {
+                    to.chunks_mut(piece).enumerate().map(move |(i, to)| {
+                        let first = i * panels_at_once;
+                        (n, first..(first + panels_at_once).min(left.n_panels()), to)
+                    })
+                })
+                .collect();
+            pieces.into_par_iter().for_each(|(n, panels, to)| self.task(&from[n * image..][..image], to, Some(panels)));
+        } else {
+            let tasks = to.par_chunks_mut(per_task * n_written * self.pixels);
+            tasks.zip(from.par_chunks(per_task * image)).for_each(|(to, from)| self.task(from, to, None));
+        }
+    }
+
+    /// Some whole images, or some panels of one.
+    fn task(&self, from: &[f32], to: &mut [f32], panels: Option<Range<usize>>) {
+        let [n_read, n_written] = self.channels;
+        let n_groups = self.groups.len();
+        let image = self.planes.image[0] * self.planes.image[1] * n_read;
+        let n_images = from.len() / image.max(1);
+        let group_values = self.planes.n_values() * (n_read / n_groups);
+        SCRATCH.with_borrow_mut(|Scratch { planes, right, sums }| {
+            for (g, parts) in self.groups.iter().enumerate() {
+                let planes = room(planes, n_images * group_values);
+                let channels = image / n_groups;
+                for (from, planes) in from.chunks_exact(image).zip(planes.chunks_exact_mut(group_values)) {
+                    self.planes.fill(&from[g * channels..][..channels], planes);
+                }
+                for part in parts {
+                    let panels = panels.clone().unwrap_or(0..part.left.n_panels());
+                    let n_rows = (panels.len() * part.left.rows_of_panel())
+                        .min(part.left.n_rows - panels.start * part.left.rows_of_panel());
+                    let starts = part.runs.starts(n_images, group_values, self.planes.size[1]);
+                    let source = Right { planes, taps: &part.taps, starts: &starts, runs: part.runs };
+                    product::multiply(&part.left, panels, &source, [&mut *right, &mut *sums], |first, sums, stride| {
+                        let channel =
+                            |n: usize, m: usize| (n * n_written + g * (n_written / n_groups) + m) * self.pixels;
+                        part.write(first, starts.len(), sums, stride, n_rows, |n, m| channel(n, m), to);
+                    });
+                }
+            }
+        });
+    }
+}
+
+impl Part {
+    /// Copies the sums of some chunks, from `first`, to where they belong.
+    #[allow(clippy::too_many_arguments, reason = "one place calls it")]
+    fn write(
+        &self,
+        first: usize,
+        n_chunks: usize,
+        sums: &[f32],
+        stride: usize,
+        n_rows: usize,
+        channel: impl Fn(usize, usize) -> usize,
+        to: &mut [f32],
+    ) {
+        let Runs { size: [height, width], padded_width, chunk } = self.runs;
+        let per_row = padded_width / chunk;
+        let at_once = (stride / chunk).min(n_chunks - first);
+        for (m, sums) in sums.chunks(stride).take(n_rows).enumerate() {
+            for (i, sums) in sums.chunks_exact(chunk).take(at_once).enumerate() {
+                let (line, x) = ((first + i) / per_row, (first + i) % per_row * chunk);
+                let (n, y) = (line / height, line % height);
+                let count = chunk.min(width.saturating_sub(x));
+                let at = channel(n, m) + self.first + y * self.row + x * self.step;
+                if self.step == 1 {
+                    to[at..at + count].copy_from_slice(&sums[..count]);
+                } else {
+                    for (j, sum) in sums[..count].iter().enumerate() {
+                        to[at + j * self.step] = *sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of `w` from those of `y`. The shapes are those of [`forward`].
+pub fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let lengths = [convolution.n_input(), convolution.n_output(), convolution.n_weights()];
+    assert_eq!([x.len(), dy.len(), dw.len()], lengths);
+    dw.fill(0.0);
+    let [n_in, n_out] = convolution.group_channels();
+    let (planes, runs) = planes::of_input(convolution);
+    let block = path.block();
+    let n_taps = convolution.taps();
+
+    let at_once = TASK_COLUMNS.div_ceil(runs.n_columns().max(1));
+    let n_along = at_once * runs.n_columns();
+    let n_panels = n_out.div_ceil(block.rows);
+    let packed = pack_outputs(convolution, block, runs, at_once, dy);
+    let panels_of = n_panels * block.rows * n_along;
+
+    // As many channels as fill some registers, and slices of the batch, are a task.
+    let channels_at_once = TASK_COLUMNS.div_ceil(n_taps).clamp(1, n_in);
+    let n_blocks = n_in.div_ceil(channels_at_once);
+    let n_rounds = convolution.batch.div_ceil(at_once);
+    let n_slices = MIN_TASKS.div_ceil(n_blocks * convolution.groups).min(n_rounds);
+    let rounds_at_once = n_rounds.div_ceil(n_slices);
+    let tasks: Vec<[usize; 3]> = (0..convolution.groups)
+        .flat_map(|g| (0..n_blocks).flat_map(move |b| (0..n_slices).map(move |s| [g, b, s])))
+        .collect();
+    let partial: Vec<Vec<f32>> = tasks
+        .par_iter()
+        .map(|&[g, b, s]| {
+            let first_channel = b * channels_at_once;
+            let n_channels = channels_at_once.min(n_in - first_channel);
+            let taps = planes::taps(convolution, &planes, n_channels);
+            let mut sums = vec![0.0; n_panels * block.rows * taps.len().next_multiple_of(block.columns)];
+            SCRATCH.with_borrow_mut(|Scratch { planes: buffer, right, .. }| {
+                for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
+                    let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
+                    let image_values = planes.n_values() * n_channels;
+                    let buffer = room(buffer, images.len() * image_values);
+                    let pixels = convolution.input_pixels();
+                    for (n, buffer) in images.clone().zip(buffer.chunks_exact_mut(image_values)) {
+                        let channel = n * convolution.channels[0] + g * n_in + first_channel;
+                        planes.fill(&x[channel * pixels..][..n_channels * pixels], buffer);
+                    }
+                    let starts = runs.starts(images.len(), image_values, planes.size[1]);
+                    let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
+                    let right_side = Right { planes: buffer, taps: &taps, starts: &starts, runs };
+                    product::multiply_along(block, left, n_along, &right_side, right, &mut sums);
+                }
+            });
+            sums
+        })
+        .collect();
+
+    for ([g, b, _], sums) in tasks.iter().zip(partial) {
+        let first_channel = b * channels_at_once;
+        let n_values = channels_at_once.min(n_in - first_channel) * n_taps;
+        for (m, sums) in sums.chunks_exact(n_values.next_multiple_of(block.columns)).take(n_out).enumerate() {
+            let at = ((g * n_out + m) * n_in + first_channel) * n_taps;
+            dw[at..at + n_values].iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+        }
+    }
+}
+
+/// `[group, round, panel, column, row]`: the gradients of the outputs, with zeros for the columns that do not count.
+fn pack_outputs(convolution: &Convolution, block: Block, runs: Runs, at_once: usize, dy: &[f32]) -> Vec<f32> {
+    let [_, n_out] = convolution.group_channels();
+    let n_rounds = convolution.batch.div_ceil(at_once);
+    let n_panels = n_out.div_ceil(block.rows);
+    let n_columns = runs.n_columns();
+    let panel_values = at_once * n_columns * block.rows;
+    let pixels = convolution.output_pixels();
+    let [height, width] = runs.size;
+    let mut packed = vec![0.0; convolution.groups * n_rounds * n_panels * panel_values];
+    packed.par_chunks_mut(panel_values.max(1)).enumerate().for_each(|(i, panel)| {
+        let (g, round, p) = (i / (n_rounds * n_panels), i / n_panels % n_rounds, i % n_panels);
+        let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
+        for (n, columns) in images.zip(panel.chunks_exact_mut(n_columns * block.rows)) {
+            for row in 0..block.rows.min(n_out - p * block.rows) {
+                let channel = n * convolution.channels[1] + g * n_out + p * block.rows + row;
+                let values = &dy[channel * pixels..][..pixels];
+                for y in 0..height {
+                    let to = columns[y * runs.padded_width * block.rows + row..].iter_mut().step_by(block.rows);
+                    to.zip(&values[y * width..][..width]).for_each(|(to, value)| *to = *value);
+                }
+            }
+        }
+    });
+    packed
+}

@@ -1,0 +1,143 @@
+//! Every kernel on every path of this machine against sums written out in f64.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+use gannet_kernels::{Axis, Convolution, Path, forward, input_gradient, weight_gradient};
+use proptest::prelude::*;
+
+/// Error allowed, relative to the sum of absolute values of what is added.
+const TOLERANCE: f64 = 1e-5;
+
+/// Calls `add` with the index of an input, a weight and an output value, for all that belong together.
+fn each(c: &Convolution, mut add: impl FnMut(usize, usize, usize)) {
+    let [n_in, n_out] = c.group_channels();
+    let [vertical, horizontal] = c.axes;
+    let place = |axis: &Axis, o: usize, t: usize| {
+        (o * axis.stride + t * axis.dilation).checked_sub(axis.padding).filter(|&i| i < axis.input)
+    };
+    for n in 0..c.batch {
+        for o in 0..c.channels[1] {
+            for i in 0..n_in {
+                let channel = n * c.channels[0] + o / n_out * n_in + i;
+                for (oy, ox) in (0..vertical.output).flat_map(|y| (0..horizontal.output).map(move |x| (y, x))) {
+                    for (ty, tx) in (0..vertical.kernel).flat_map(|y| (0..horizontal.kernel).map(move |x| (y, x))) {
+                        if let (Some(y), Some(x)) = (place(&vertical, oy, ty), place(&horizontal, ox, tx)) {
+                            add(
+                                (channel * vertical.input + y) * horizontal.input + x,
+                                ((o * n_in + i) * vertical.kernel + ty) * horizontal.kernel + tx,
+                                ((n * c.channels[1] + o) * vertical.output + oy) * horizontal.output + ox,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Numbers in [-1, 1] without any pattern that a kernel could fall in with.
+fn numbers(n: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..n)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn assert_close(what: &str, c: &Convolution, path: Path, ours: &[f32], sums: &[[f64; 2]]) {
+    for (i, (ours, [sum, size])) in ours.iter().zip(sums).enumerate() {
+        let error = (f64::from(*ours) - sum).abs();
+        assert!(error <= TOLERANCE * size, "{what} {i} is {ours}, expected {sum}: {path:?}, {c:?}");
+    }
+}
+
+fn check(c: &Convolution, seed: u64) {
+    let (x, w, dy) = (numbers(c.n_input(), seed), numbers(c.n_weights(), seed + 1), numbers(c.n_output(), seed + 2));
+    let [mut y_sums, mut dx_sums, mut dw_sums] = [dy.len(), x.len(), w.len()].map(|n| vec![[0.0; 2]; n]);
+    each(c, |i, t, o| {
+        for (sums, at, a, b) in
+            [(&mut y_sums, o, x[i], w[t]), (&mut dx_sums, i, dy[o], w[t]), (&mut dw_sums, t, x[i], dy[o])]
+        {
+            let product = f64::from(a) * f64::from(b);
+            sums[at][0] += product;
+            sums[at][1] += product.abs();
+        }
+    });
+    for path in Path::available() {
+        // What was in the results before must not matter.
+        let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![f32::NAN; n]);
+        forward(path, c, &x, &w, &mut y);
+        assert_close("output", c, path, &y, &y_sums);
+        input_gradient(path, c, &dy, &w, &mut dx);
+        assert_close("input gradient", c, path, &dx, &dx_sums);
+        weight_gradient(path, c, &x, &dy, &mut dw);
+        assert_close("weight gradient", c, path, &dw, &dw_sums);
+    }
+}
+
+fn axis(input: usize, kernel: usize, stride: usize, padding: [usize; 2], dilation: usize) -> Axis {
+    Axis::new(input, kernel, stride, padding, dilation).expect("the kernel fits")
+}
+
+prop_compose! {
+    /// An axis of any kind whose kernel fits the padded input, often only just.
+    fn any_axis()(
+        kernel in 1usize..6, stride in 1usize..4, dilation in 1usize..4, before in 0usize..5, behind in 0usize..5,
+        input in 1usize..20,
+    ) -> Axis {
+        let span = dilation * (kernel - 1) + 1;
+        let missing = span.saturating_sub(before + input + behind);
+        axis(input, kernel, stride, [before + missing, behind], dilation)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_convolution_equals_its_sums(
+        vertical in any_axis(), horizontal in any_axis(), batch in 1usize..5, groups in 1usize..4,
+        n_in in 1usize..5, n_out in 1usize..15, seed in any::<u32>(),
+    ) {
+        let c = Convolution { batch, channels: [n_in * groups, n_out * groups], groups, axes: [vertical, horizontal] };
+        check(&c, seed.into());
+    }
+}
+
+#[test]
+fn the_layers_of_real_networks_equal_their_sums() {
+    let square = |input, kernel, stride, padding| [axis(input, kernel, stride, [padding; 2], 1); 2];
+    for (batch, channels, groups, axes) in [
+        (9, [3, 24], 1, square(32, 4, 2, 1)),
+        (3, [40, 70], 1, square(16, 4, 2, 1)),
+        (20, [80, 40], 1, square(8, 4, 2, 1)),
+        (2, [16, 32], 1, square(28, 3, 2, 1)),
+        (5, [64, 64], 4, square(14, 3, 1, 1)),
+        (4, [48, 48], 48, square(16, 4, 2, 1)),
+        (7, [70, 9], 1, square(7, 7, 1, 0)),
+        (1, [300, 20], 1, square(5, 1, 1, 0)),
+        (2, [8, 12], 1, [axis(1, 1, 1, [0; 2], 1), axis(50, 9, 2, [4, 3], 2)]),
+    ] {
+        check(&Convolution { batch, channels, groups, axes }, 7);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let c = Convolution { batch: 12, channels: [32, 48], groups: 1, axes: [axis(16, 4, 2, [1; 2], 1); 2] };
+    let (x, w, dy) = (numbers(c.n_input(), 1), numbers(c.n_weights(), 2), numbers(c.n_output(), 3));
+    let results = [1, 2, 5].map(|n_threads| {
+        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(|| {
+            let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![0.0; n]);
+            forward(Path::best(), &c, &x, &w, &mut y);
+            input_gradient(Path::best(), &c, &dy, &w, &mut dx);
+            weight_gradient(Path::best(), &c, &x, &dy, &mut dw);
+            [y, dx, dw].map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        })
+    });
+    assert!(results.iter().all(|result| *result == results[0]));
+}
