@@ -1,165 +1,199 @@
-//! The kernels as operations on Burn's tensors, with gradients.
-//!
-//! On the CPU backend the operations are the kernels of this crate; on every other they are Burn's own convolutions.
+//! The kernels as operations of Burn's CPU backend, with gradients.
 
-use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::{Autodiff, NodeId};
+use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Shape, Tensor};
+use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Shape, TensorData};
 
-use crate::geometry::{Axis, Convolution};
+use crate::geometry::Convolution;
+use crate::pointwise::{self, AdamStep, Channels};
+use crate::{Path, forward, input_gradient, weight_gradient};
 
-/// A convolution and its two adjoints.
-#[backend_extension(
-    Flex: cfg(feature = "flex"),
-    Cube: cfg(feature = "cube"),
-    LibTorch: cfg(feature = "libtorch"),
-    Autodiff,
-)]
-pub trait ConvolutionOps: Backend {
-    /// `[N, in, H, W]` to `[N, out, H', W']`.
-    fn correlate(x: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        Self::conv2d(x, weight, None, options(&convolution))
+/// What has a kernel here.
+#[backend_extension(Flex, Autodiff)]
+pub trait KernelOps: Backend {
+    /// A convolution: `[N, in, H, W]` to `[N, out, H', W']`.
+    fn correlate(x: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self>;
+
+    /// Its input gradient: `[N, out, H', W']` to `[N, in, H, W]`.
+    fn correlate_back(y: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self>;
+
+    /// Its weight gradient. It is not differentiable.
+    fn correlate_both(x: FloatTensor<Self>, y: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self>;
+
+    /// The values where positive, `slope` times as much elsewhere.
+    fn leaky(x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+
+    /// `dy` where `x` is positive, `slope` times as much elsewhere; constant in `x`.
+    fn leaky_back(dy: FloatTensor<Self>, x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+
+    /// `[N, C, H, W]` normalized by its own moments, with these, `[C]` each, which have no gradient.
+    fn normalize(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradients of the input, of the weight and of the bias. They are not differentiable.
+    fn normalize_back(
+        dy: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// A flat weight after the step, with its moments. It is not differentiable.
+    fn adam(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// `average share + value (1 - share)`. It is not differentiable.
+    fn blend(average: FloatTensor<Self>, value: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
+}
+
+impl KernelOps for Flex {
+    fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
+        let kernel = |[x, weight]: [&[f32]; 2], y: &mut [f32]| forward(Path::best(), &convolution, x, weight, y);
+        run([x, weight], shape(&convolution, 1), kernel)
     }
 
-    /// `[N, out, H', W']` to `[N, in, H, W]`.
-    fn correlate_back(y: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        let [padding_out_y, padding_out_x] = convolution.axes.map(|axis| {
-            axis.input + 2 * axis.padding - (axis.output - 1) * axis.stride - axis.dilation * (axis.kernel - 1) - 1
+    fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
+        let kernel = |[y, weight]: [&[f32]; 2], x: &mut [f32]| input_gradient(Path::best(), &convolution, y, weight, x);
+        run([y, weight], shape(&convolution, 0), kernel)
+    }
+
+    fn correlate_both(x: FlexTensor, y: FlexTensor, convolution: Convolution) -> FlexTensor {
+        let [vertical, horizontal] = convolution.axes;
+        let [n_in, _] = convolution.group_channels();
+        let shape = Shape::new([convolution.channels[1], n_in, vertical.kernel, horizontal.kernel]);
+        let kernel =
+            |[x, y]: [&[f32]; 2], weight: &mut [f32]| weight_gradient(Path::best(), &convolution, x, y, weight);
+        run([x, y], shape, kernel)
+    }
+
+    fn leaky(x: FlexTensor, slope: f32) -> FlexTensor {
+        let shape = x.shape();
+        run([x], shape, |[x], y| pointwise::leaky_relu(x, slope, y))
+    }
+
+    fn leaky_back(dy: FlexTensor, x: FlexTensor, slope: f32) -> FlexTensor {
+        let shape = x.shape();
+        run([dy, x], shape, |[dy, x], dx| pointwise::leaky_relu_gradient(dy, x, slope, dx))
+    }
+
+    fn normalize(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        epsilon: f64,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let channels = channels(&x);
+        let mut moments = Default::default();
+        let shape = x.shape();
+        let y = run([x, weight, bias], shape, |[x, weight, bias], y| {
+            let [means, variances] = pointwise::moments(channels, x);
+            let scales: Vec<f32> = weight.iter().zip(inverse(&variances, epsilon)).map(|(w, i)| w * i).collect();
+            pointwise::normalize(channels, x, &means, &scales, bias, y);
+            moments = [means, variances];
         });
-        let ConvOptions { stride, dilation, groups, .. } = options(&convolution);
-        let padding = convolution.axes.map(|axis| axis.padding);
-        let options = ConvTransposeOptions::new(stride, padding, [padding_out_y, padding_out_x], dilation, groups);
-        Self::conv_transpose2d(y, weight, None, options)
+        let [means, variances] = moments.map(flat);
+        (y, means, variances)
     }
 
-    /// `[N, in, H, W]` and `[N, out, H', W']` to `[out, in / groups, kernel, kernel]`.
-    fn correlate_both(x: FloatTensor<Self>, y: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        let weight = Self::float_zeros(weight_shape(&convolution), &x.device(), x.dtype().into());
-        Self::conv2d_weight_backward(x, weight, y, options(&convolution))
-    }
-}
-
-/// Convolution of `[N, in, H, W]` with weights `[out, in / groups, kernel, kernel]`.
-///
-/// # Panics
-/// If the padded input is smaller than the kernel, or the channels do not fit the groups.
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, groups: usize) -> Tensor<4> {
-    let [batch, n_in, h, w] = x.dims();
-    let [n_out, n_in_group, kernel_h, kernel_w] = weight.dims();
-    assert_eq!(n_in, n_in_group * groups, "the input has as many channels as the weights take");
-    let axes = [(h, kernel_h), (w, kernel_w)].map(|(size, kernel)| {
-        Axis::new(size, kernel, stride, [padding; 2], 1).expect("the padded input holds a kernel")
-    });
-    let convolution = Convolution { batch, channels: [n_in, n_out], groups, axes };
-    Tensor::from_dispatch(Dispatch::correlate(x.into_dispatch(), weight.into_dispatch(), convolution))
-}
-
-/// Transposed convolution of `[N, in, H, W]` with weights `[in, out, kernel, kernel]` to `(H - 1) stride - 2 padding +
-/// kernel` pixels each way: the input gradient of a convolution.
-///
-/// # Panics
-/// If nothing is left after the padding, or the channels do not fit.
-pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
-    let [batch, n_in, h, w] = x.dims();
-    let [n_in_weight, n_out, kernel_h, kernel_w] = weight.dims();
-    assert_eq!(n_in, n_in_weight, "the input has as many channels as the weights take");
-    let axes = [(h, kernel_h), (w, kernel_w)].map(|(size, kernel)| {
-        let input = ((size - 1) * stride + kernel).checked_sub(2 * padding).expect("pixels are left after the padding");
-        Axis { input, output: size, kernel, stride, padding, dilation: 1 }
-    });
-    let convolution = Convolution { batch, channels: [n_out, n_in], groups: 1, axes };
-    Tensor::from_dispatch(Dispatch::correlate_back(x.into_dispatch(), weight.into_dispatch(), convolution))
-}
-
-fn options(convolution: &Convolution) -> ConvOptions<2> {
-    let axes = convolution.axes;
-    ConvOptions::new(
-        axes.map(|axis| axis.stride),
-        axes.map(|axis| axis.padding),
-        axes.map(|axis| axis.dilation),
-        convolution.groups,
-    )
-}
-
-fn weight_shape(convolution: &Convolution) -> Shape {
-    let [vertical, horizontal] = convolution.axes;
-    Shape::new([convolution.channels[1], convolution.group_channels()[0], vertical.kernel, horizontal.kernel])
-}
-
-#[cfg(feature = "cube")]
-impl ConvolutionOps for burn::backend::Cube {}
-
-#[cfg(feature = "libtorch")]
-impl ConvolutionOps for burn::backend::LibTorch {}
-
-#[cfg(feature = "flex")]
-mod flex {
-    use burn::backend::Flex;
-    use burn::backend::flex::FlexTensor;
-    use burn::backend::ops::ModuleOps;
-    use burn::tensor::{DType, Shape, TensorData};
-
-    use super::{ConvolutionOps, options, weight_shape};
-    use crate::geometry::Convolution;
-    use crate::{Path, forward, input_gradient, weight_gradient};
-
-    impl ConvolutionOps for Flex {
-        fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
-            let shape = shape(&convolution, 1);
-            let kernel = |x: &[f32], weight: &[f32], y: &mut [f32]| forward(Path::best(), &convolution, x, weight, y);
-            run([&x, &weight], shape, kernel).unwrap_or_else(|| Self::conv2d(x, weight, None, options(&convolution)))
-        }
-
-        fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
-            let shape = shape(&convolution, 0);
-            let kernel =
-                |y: &[f32], weight: &[f32], x: &mut [f32]| input_gradient(Path::best(), &convolution, y, weight, x);
-            run([&y, &weight], shape, kernel).expect("transposed convolutions are of 32-bit numbers")
-        }
-
-        fn correlate_both(x: FlexTensor, y: FlexTensor, convolution: Convolution) -> FlexTensor {
-            let shape = weight_shape(&convolution);
-            let kernel =
-                |x: &[f32], y: &[f32], weight: &mut [f32]| weight_gradient(Path::best(), &convolution, x, y, weight);
-            run([&x, &y], shape, kernel).expect("weights are 32-bit numbers")
-        }
+    fn normalize_back(
+        dy: FlexTensor,
+        x: FlexTensor,
+        weight: FlexTensor,
+        moments: FlexTensor,
+        epsilon: f64,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let channels = channels(&x);
+        let mut gradients = Default::default();
+        let shape = x.shape();
+        let dx = run([dy, x, weight, moments], shape, |[dy, x, weight, moments], dx| {
+            let (means, variances) = moments.split_at(channels.n_channels);
+            let inverse: Vec<f32> = inverse(variances, epsilon).collect();
+            gradients = pointwise::normalize_gradient(channels, [dy, x], means, &inverse, weight, dx);
+        });
+        let [weight, bias] = gradients.map(flat);
+        (dx, weight, bias)
     }
 
-    /// Of the input (0) or the output (1).
-    fn shape(convolution: &Convolution, side: usize) -> Shape {
-        let [h, w] = convolution.axes.map(|axis| if side == 0 { axis.input } else { axis.output });
-        Shape::new([convolution.batch, convolution.channels[side], h, w])
+    fn adam(
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        step: AdamStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let [mut first, mut second] = [first, second].map(|moment| moment.to_contiguous());
+        let shape = weight.shape();
+        let moved = run([weight, gradient], shape, |[weight, gradient], moved| {
+            pointwise::adam(step, weight, gradient, [first.storage_mut(), second.storage_mut()], moved);
+        });
+        (moved, first, second)
     }
 
-    /// What `kernel` makes of two tensors of 32-bit numbers; nothing for others.
-    fn run(
-        operands: [&FlexTensor; 2],
-        shape: Shape,
-        kernel: impl FnOnce(&[f32], &[f32], &mut [f32]),
-    ) -> Option<FlexTensor> {
-        if operands.iter().any(|operand| operand.dtype() != DType::F32) {
-            return None;
-        }
-        let [a, b] = operands.map(FlexTensor::to_contiguous);
-        let mut result = vec![0.0; shape.num_elements()];
-        kernel(a.as_slice::<f32>()?, b.as_slice::<f32>()?, &mut result);
-        Some(FlexTensor::from_data(TensorData::new(result, shape)))
+    fn blend(average: FlexTensor, value: FlexTensor, share: f32) -> FlexTensor {
+        let shape = average.shape();
+        run([average, value], shape, |[average, value], blended| pointwise::blend(average, value, share, blended))
     }
 }
 
-impl<B: Backend + ConvolutionOps, C: CheckpointStrategy> ConvolutionOps for Autodiff<B, C> {
+/// Of the input (0) or the output (1).
+fn shape(convolution: &Convolution, side: usize) -> Shape {
+    let [h, w] = convolution.axes.map(|axis| if side == 0 { axis.input } else { axis.output });
+    Shape::new([convolution.batch, convolution.channels[side], h, w])
+}
+
+fn channels(x: &FlexTensor) -> Channels {
+    let shape = x.shape();
+    Channels { n_channels: shape[1], n_pixels: shape.num_elements() / (shape[0] * shape[1]).max(1) }
+}
+
+fn inverse(variances: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
+    variances.iter().map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
+}
+
+fn flat(values: Vec<f32>) -> FlexTensor {
+    let shape = Shape::new([values.len()]);
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// What `kernel` makes of tensors of 32-bit numbers.
+fn run<const N: usize>(
+    operands: [FlexTensor; N],
+    shape: Shape,
+    kernel: impl FnOnce([&[f32]; N], &mut [f32]),
+) -> FlexTensor {
+    assert!(operands.iter().all(|operand| operand.dtype() == DType::F32), "kernels are of 32-bit numbers");
+    let operands = operands.map(|operand| operand.to_contiguous());
+    let mut result = vec![0.0; shape.num_elements()];
+    kernel(operands.each_ref().map(|operand| operand.as_slice::<f32>().unwrap_or_default()), &mut result);
+    FlexTensor::from_data(TensorData::new(result, shape))
+}
+
+/// Why an operation without a gradient was called where one is asked for.
+const NO_GRADIENT: &str = "this operation has no gradient: call it without automatic differentiation";
+
+impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     fn correlate(x: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct Correlate;
 
-        impl<B: Backend + ConvolutionOps> Backward<B, 2> for Correlate {
-            type State = ([burn::backend::autodiff::NodeId; 2], Convolution);
+        impl<B: Backend + KernelOps> Backward<B, 2> for Correlate {
+            type State = ([NodeId; 2], Convolution);
 
             fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
                 let ([x, weight], convolution) = ops.state;
@@ -192,8 +226,8 @@ impl<B: Backend + ConvolutionOps, C: CheckpointStrategy> ConvolutionOps for Auto
         #[derive(Debug)]
         struct CorrelateBack;
 
-        impl<B: Backend + ConvolutionOps> Backward<B, 2> for CorrelateBack {
-            type State = ([burn::backend::autodiff::NodeId; 2], Convolution);
+        impl<B: Backend + KernelOps> Backward<B, 2> for CorrelateBack {
+            type State = ([NodeId; 2], Convolution);
 
             fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
                 let ([y, weight], convolution) = ops.state;
@@ -220,5 +254,121 @@ impl<B: Backend + ConvolutionOps, C: CheckpointStrategy> ConvolutionOps for Auto
                 prep.finish(B::correlate_back(y.into_primitive(), weight.into_primitive(), convolution))
             }
         }
+    }
+
+    fn correlate_both(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Convolution) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn leaky(x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Leaky;
+
+        impl<B: Backend + KernelOps> Backward<B, 1> for Leaky {
+            /// The output, which is positive where the input is, and which the next layer keeps anyway.
+            type State = (FloatTensor<B>, f32);
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let (y, slope) = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| B::leaky_back(grad, y, slope));
+            }
+        }
+
+        let node = x.node();
+        let y = B::leaky(x.into_primitive(), slope);
+        match Leaky.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((y.clone(), slope), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn leaky_back(dy: FloatTensor<Self>, x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct LeakyBack;
+
+        impl<B: Backend + KernelOps> Backward<B, 1> for LeakyBack {
+            type State = (FloatTensor<B>, f32);
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let (x, slope) = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| B::leaky_back(grad, x, slope));
+            }
+        }
+
+        let (node, x) = (dy.node(), x.into_primitive());
+        let dx = B::leaky_back(dy.into_primitive(), x.clone(), slope);
+        match LeakyBack.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x, slope), dx),
+            OpsKind::UnTracked(prep) => prep.finish(dx),
+        }
+    }
+
+    fn normalize(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        #[derive(Debug)]
+        struct Normalize;
+
+        impl<B: Backend + KernelOps> Backward<B, 3> for Normalize {
+            type State = ([NodeId; 2], FloatTensor<B>, f64);
+
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+                let ([x, weight], moments, epsilon) = ops.state;
+                let grad = grads.consume::<B>(&ops.node);
+                let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
+                let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
+                let (x, weight, bias) = B::normalize_back(grad, x, weight, moments, epsilon);
+                for (node, grad) in ops.parents.into_iter().zip([x, weight, bias]) {
+                    if let Some(node) = node {
+                        grads.register::<B>(node.id, grad);
+                    }
+                }
+            }
+        }
+
+        let kind = Normalize.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
+        let (y, moments) = match kind {
+            OpsKind::Tracked(mut prep) => {
+                let state = [prep.checkpoint(&x), prep.checkpoint(&weight)];
+                let (y, means, variances) =
+                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon);
+                let both = B::float_cat(vec![means.clone(), variances.clone()], 0);
+                (prep.finish((state, both, epsilon), y), [means, variances])
+            }
+            OpsKind::UnTracked(prep) => {
+                let (y, means, variances) =
+                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon);
+                (prep.finish(y), [means, variances])
+            }
+        };
+        let [means, variances] = moments.map(FloatTensor::<Self>::new);
+        (y, means, variances)
+    }
+
+    fn normalize_back(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn adam(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: AdamStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn blend(_: FloatTensor<Self>, _: FloatTensor<Self>, _: f32) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
     }
 }

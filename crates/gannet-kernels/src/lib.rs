@@ -1,22 +1,39 @@
-//! Convolutions for processors: forward, input gradient and weight gradient, as one product of packed matrices each.
+//! What training a network costs most, for processors: convolutions with their gradients, each as one product of packed
+//! matrices, and what else can be done in one pass over memory.
 //!
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
-//! these together three times. `extension` offers the result to Burn's tensors, with Burn's own convolutions on every
-//! device but the CPU.
+//! these together three times. `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU
+//! backend, and `tensors` offers these as functions that fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
+//!
+//! Without the feature `kernels` only the functions of tensors are left, made of Burn's operations.
 
+#[cfg(feature = "kernels")]
 mod geometry;
+#[cfg(feature = "kernels")]
 mod path;
+#[cfg(feature = "kernels")]
 mod planes;
+#[cfg(feature = "kernels")]
 mod product;
 
+#[cfg(feature = "kernels")]
 mod convolution;
+#[cfg(feature = "kernels")]
 mod extension;
+#[cfg_attr(not(feature = "kernels"), allow(dead_code, reason = "only the constants of a step are left"))]
+mod pointwise;
+mod tensors;
 
+#[cfg(feature = "kernels")]
 pub use convolution::{forward, input_gradient, weight_gradient};
-pub use extension::{ConvolutionOps, conv_transpose2d, conv2d};
-
+#[cfg(feature = "kernels")]
+pub use extension::KernelOps;
+#[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
+#[cfg(feature = "kernels")]
 pub use path::{Path, peak_gflops};
+pub use pointwise::AdamStep;
+pub use tensors::{adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent};

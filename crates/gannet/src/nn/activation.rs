@@ -10,18 +10,17 @@ use super::Dual;
 const SLOPE: f32 = 0.2;
 
 /// `x` where it is positive, `0.2 x` elsewhere: the slope that Radford et al. 2016 (section 4) use in discriminators.
-///
-/// Written with ReLU, which the CPU backend computes without a mask, in less than half the time of its own leaky ReLU.
 pub fn leaky_relu<const D: usize>(x: impl Into<Dual<D>>) -> Dual<D> {
-    x.into().pointwise(
-        |x| activation::relu(x.clone()) * (1.0 - SLOPE) + x * SLOPE,
-        |x, _| positive(x) * (1.0 - SLOPE) + SLOPE,
-    )
+    leaky(x.into(), SLOPE)
 }
 
 /// `x` where it is positive, 0 elsewhere.
 pub fn relu<const D: usize>(x: impl Into<Dual<D>>) -> Dual<D> {
-    x.into().pointwise(activation::relu, |x, _| positive(x))
+    leaky(x.into(), 0.0)
+}
+
+fn leaky<const D: usize>(x: Dual<D>, slope: f32) -> Dual<D> {
+    x.curved(|x| gannet_kernels::leaky_relu(x, slope), |x, _, dx| gannet_kernels::leaky_relu_tangent(dx, x, slope))
 }
 
 /// Into (-1, 1).
@@ -38,11 +37,6 @@ pub fn softmax<const D: usize>(x: impl Into<Dual<D>>, dim: usize) -> Dual<D> {
             moved.clone() - shares * moved.sum_dim(dim)
         },
     )
-}
-
-/// 1 where `x` is positive, 0 elsewhere; it has no gradient.
-fn positive<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    x.detach().greater_elem(0.0).float()
 }
 
 #[cfg(test)]

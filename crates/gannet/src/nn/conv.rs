@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use gannet_kernels::{conv_transpose2d, conv2d};
 
-use super::convolve::{conv_transpose2d, conv2d};
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
 

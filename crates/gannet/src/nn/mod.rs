@@ -7,7 +7,6 @@
 mod dual;
 pub mod activation;
 mod linear;
-mod convolve;
 mod conv;
 mod norm;
 mod attention;

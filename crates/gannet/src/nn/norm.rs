@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::module::batch_norm;
 
 use super::scale::Scaling;
 use super::{Buffer, Dual, Init, Linear, LinearConfig, Weights};
@@ -100,12 +100,11 @@ fn normalize(
         return batch_norm(x, weight, bias, running_mean.value(), running_var.value(), EPSILON);
     }
     let [n, _, h, w] = x.dims();
-    let normalized = batch_norm_train(x, weight, bias, EPSILON);
+    let (normalized, [mean, variance]) = gannet_kernels::batch_norm(x, weight, bias, EPSILON);
     let n_values = (n * h * w) as f64;
-    let unbiased = normalized.variance.detach() * (n_values / (n_values - 1.0).max(1.0));
-    fold(running_mean, normalized.mean.detach());
-    fold(running_var, unbiased);
-    normalized.output
+    fold(running_mean, mean);
+    fold(running_var, variance * (n_values / (n_values - 1.0).max(1.0)));
+    normalized
 }
 
 fn fold(running: &Buffer, batch: Tensor<1>) {

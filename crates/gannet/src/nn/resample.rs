@@ -6,9 +6,9 @@
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor};
+use gannet_kernels::{conv_transpose2d, conv2d};
 
 use super::Dual;
-use super::convolve::{conv_transpose2d, conv2d};
 
 /// The filter [1, 3, 3, 1] / 8 in each direction, as in Karras et al. 2020, "Analyzing and Improving the Image Quality
 /// of StyleGAN".

@@ -51,7 +51,7 @@ impl ModuleMapper for Blend {
         let decay = self.decay;
         param.map(|average| {
             let target = target.reshape(average.dims());
-            average * decay + target * (1.0 - decay)
+            gannet_kernels::blend(average, target, decay as f32)
         })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
+use gannet_kernels::AdamStep;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::state::{self, Path, Tensors};
@@ -53,26 +54,29 @@ impl Optimizer {
         module.map(&mut Step { path: Path::new(""), gradients, learning_rate, optimizer: self })
     }
 
-    /// The change of one flattened weight.
-    fn change(&mut self, name: &str, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
+    /// One flattened weight after its step.
+    fn moved(&mut self, name: &str, weight: Tensor<1>, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
         let Settings { rule, beta_1, beta_2, epsilon } = self.settings;
-        let [first, second] = self.moments.remove(name).unwrap_or_else(|| {
+        let moments = self.moments.remove(name).unwrap_or_else(|| {
             let zeros = gradient.zeros_like();
             [zeros.clone(), zeros]
         });
-        let second = second * beta_2 + gradient.clone().square() * (1.0 - beta_2);
-        let (first, change) = match rule {
-            Rule::Adam => {
-                let t = self.n_steps as i32;
-                let first = first * beta_1 + gradient * (1.0 - beta_1);
-                let root = (second.clone() / (1.0 - beta_2.powi(t))).sqrt();
-                let change = first.clone() / (1.0 - beta_1.powi(t)) / (root + epsilon);
-                (first, change)
-            }
-            Rule::RmsProp => (first, gradient / (second.clone().sqrt() + epsilon)),
+        let t = self.n_steps as i32;
+        let (beta_1, corrections) = match rule {
+            Rule::Adam => (beta_1, [beta_1, beta_2].map(|beta| (1.0 - beta.powi(t)) as f32)),
+            // Adam that remembers no gradient and starts from no zeros.
+            Rule::RmsProp => (0.0, [1.0; 2]),
         };
-        self.moments.insert(name.to_owned(), [first, second]);
-        change * -learning_rate
+        let step = AdamStep {
+            beta_1: beta_1 as f32,
+            beta_2: beta_2 as f32,
+            corrections,
+            epsilon: epsilon as f32,
+            learning_rate: learning_rate as f32,
+        };
+        let (weight, moments) = gannet_kernels::adam(weight, gradient, moments, step);
+        self.moments.insert(name.to_owned(), moments);
+        weight
     }
 
     /// Writes the memory under `prefix`.
@@ -128,10 +132,11 @@ impl ModuleMapper for Step<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
         let Some(gradient) = self.gradients.remove(&name) else { return param };
-        let change = self.optimizer.change(&name, gradient, self.learning_rate);
         param.map(|weight| {
-            let moved = weight.clone().without_autodiff() + change.reshape(weight.dims());
-            Tensor::from_inner(moved).require_grad()
+            let shape = weight.dims();
+            let flat = weight.without_autodiff().reshape([gradient.dims()[0]]);
+            let moved = self.optimizer.moved(&name, flat, gradient, self.learning_rate);
+            Tensor::from_inner(moved.reshape(shape)).require_grad()
         })
     }
 }

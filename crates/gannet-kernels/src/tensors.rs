@@ -1,0 +1,130 @@
+//! What has a kernel, as functions of Burn's tensors. On every device but the CPU, and without the feature `kernels`, they
+//! are made of Burn's own operations.
+
+use burn::tensor::module;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Tensor, activation};
+
+use crate::pointwise::AdamStep;
+
+#[cfg(feature = "kernels")]
+use crate::{
+    extension::KernelOps,
+    geometry::{Axis, Convolution},
+};
+#[cfg(feature = "kernels")]
+use burn::backend::{Dispatch, DispatchDevice};
+
+/// Whether the kernels serve tensors of `device`.
+#[cfg(feature = "kernels")]
+fn is_served(device: burn::tensor::Device) -> bool {
+    matches!(device.without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// Convolution of `[N, in, H, W]` with weights `[out, in / groups, kernel, kernel]`.
+///
+/// # Panics
+/// If the padded input is smaller than the kernel, or the channels do not fit the groups.
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, groups: usize) -> Tensor<4> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let [batch, n_in, h, w] = x.dims();
+        let [n_out, n_in_group, kernel_h, kernel_w] = weight.dims();
+        assert_eq!(n_in, n_in_group * groups, "the input has as many channels as the weights take");
+        let axes = [(h, kernel_h), (w, kernel_w)].map(|(size, kernel)| {
+            Axis::new(size, kernel, stride, [padding; 2], 1)
+                .unwrap_or_else(|| panic!("{size} pixels with a padding of {padding} hold no kernel of {kernel}"))
+        });
+        let convolution = Convolution { batch, channels: [n_in, n_out], groups, axes };
+        return Tensor::from_dispatch(Dispatch::correlate(x.into_dispatch(), weight.into_dispatch(), convolution));
+    }
+    module::conv2d(x, weight, None, ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups))
+}
+
+/// Transposed convolution of `[N, in, H, W]` with weights `[in, out, kernel, kernel]` to `(H - 1) stride - 2 padding +
+/// kernel` pixels each way: the input gradient of a convolution.
+///
+/// # Panics
+/// If nothing is left after the padding, or the channels do not fit.
+pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let [batch, n_in, h, w] = x.dims();
+        let [n_in_weight, n_out, kernel_h, kernel_w] = weight.dims();
+        assert_eq!(n_in, n_in_weight, "the input has as many channels as the weights take");
+        let axes = [(h, kernel_h), (w, kernel_w)].map(|(output, kernel)| {
+            let padded = (output - 1) * stride + kernel;
+            assert!(padded > 2 * padding, "of {padded} pixels none is left after a padding of {padding}");
+            Axis { input: padded - 2 * padding, output, kernel, stride, padding, dilation: 1 }
+        });
+        let convolution = Convolution { batch, channels: [n_out, n_in], groups: 1, axes };
+        return Tensor::from_dispatch(Dispatch::correlate_back(x.into_dispatch(), weight.into_dispatch(), convolution));
+    }
+    let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+    module::conv_transpose2d(x, weight, None, options)
+}
+
+/// `x` where it is positive, `slope x` elsewhere; `slope` is in [0, 1).
+pub fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f32) -> Tensor<D> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        return Tensor::from_dispatch(Dispatch::leaky(x.into_dispatch(), slope));
+    }
+    // Burn's own leaky ReLU is a masked selection, which takes longer.
+    activation::relu(x.clone()) * (1.0 - slope) + x * slope
+}
+
+/// How [`leaky_relu`] moves at `x` when its input moves along `dx`: `dx` where `x` is positive, `slope dx` elsewhere. It is
+/// constant in `x`.
+pub fn leaky_relu_tangent<const D: usize>(dx: Tensor<D>, x: Tensor<D>, slope: f32) -> Tensor<D> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        return Tensor::from_dispatch(Dispatch::leaky_back(dx.into_dispatch(), x.into_dispatch(), slope));
+    }
+    dx * (x.detach().greater_elem(0.0).float() * (1.0 - slope) + slope)
+}
+
+/// `[N, C, H, W]` normalized by the mean and biased variance of each channel over batch and pixels, times `weight`, plus
+/// `bias`; and these moments, `[C]` each, without a gradient (Ioffe and Szegedy 2015, algorithm 1).
+pub fn batch_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> (Tensor<4>, [Tensor<1>; 2]) {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let (y, mean, variance) =
+            Dispatch::normalize(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), epsilon);
+        return (Tensor::from_dispatch(y), [mean, variance].map(Tensor::from_dispatch));
+    }
+    let normalized = module::batch_norm_train(x, weight, bias, epsilon);
+    (normalized.output, [normalized.mean, normalized.variance].map(Tensor::detach))
+}
+
+/// A flat weight after `step` against `gradient`, and its two moments, all without automatic differentiation.
+pub fn adam(
+    weight: Tensor<1>,
+    gradient: Tensor<1>,
+    moments: [Tensor<1>; 2],
+    step: AdamStep,
+) -> (Tensor<1>, [Tensor<1>; 2]) {
+    let [first, second] = moments;
+    #[cfg(feature = "kernels")]
+    if is_served(weight.device()) {
+        let [first, second] = [first, second].map(Tensor::into_dispatch);
+        let (weight, first, second) =
+            Dispatch::adam(weight.into_dispatch(), gradient.into_dispatch(), first, second, step);
+        return (Tensor::from_dispatch(weight), [first, second].map(Tensor::from_dispatch));
+    }
+    let AdamStep { beta_1, beta_2, corrections, epsilon, learning_rate } = step;
+    let second = second * beta_2 + gradient.clone().square() * (1.0 - beta_2);
+    let first = first * beta_1 + gradient * (1.0 - beta_1);
+    let root = (second.clone() / corrections[1]).sqrt();
+    let change = first.clone() / corrections[0] / (root + epsilon) * learning_rate;
+    (weight - change, [first, second])
+}
+
+/// `average share + value (1 - share)`, without automatic differentiation.
+pub fn blend<const D: usize>(average: Tensor<D>, value: Tensor<D>, share: f32) -> Tensor<D> {
+    #[cfg(feature = "kernels")]
+    if is_served(average.device()) {
+        return Tensor::from_dispatch(Dispatch::blend(average.into_dispatch(), value.into_dispatch(), share));
+    }
+    average * share + value * (1.0 - share)
+}
