@@ -167,15 +167,24 @@ impl Correlation {
                 }
                 for part in parts {
                     let panels = panels.clone().unwrap_or(0..part.left.n_panels());
-                    let n_rows = (panels.len() * part.left.rows_of_panel())
-                        .min(part.left.n_rows - panels.start * part.left.rows_of_panel());
+                    let first_row = panels.start * part.left.rows_of_panel();
+                    let n_rows = (panels.len() * part.left.rows_of_panel()).min(part.left.n_rows - first_row);
                     let starts = part.runs.starts(n_images, group_values, self.planes.size[1]);
+                    let places = part.places(n_images, n_written * self.pixels);
                     let source = Right { planes, taps: &part.taps, starts: &starts, runs: part.runs };
-                    product::multiply(&part.left, panels, &source, [&mut *right, &mut *sums], |first, sums, stride| {
-                        let channel =
-                            |n: usize, m: usize| (n * n_written + g * (n_written / n_groups) + m) * self.pixels;
-                        part.write(first, starts.len(), sums, stride, n_rows, |n, m| channel(n, m), to);
-                    });
+                    let first_channel = g * (n_written / n_groups);
+                    product::multiply(
+                        &part.left,
+                        panels,
+                        &source,
+                        [&mut *right, &mut *sums],
+                        |chunks, sums, stride| {
+                            for (m, sums) in sums.chunks(stride).take(n_rows).enumerate() {
+                                let channel = (first_channel + m) * self.pixels;
+                                part.write(&places[chunks.clone()], sums, &mut to[channel..]);
+                            }
+                        },
+                    );
                 }
             }
         });
@@ -183,34 +192,26 @@ impl Correlation {
 }
 
 impl Part {
-    /// Copies the sums of some chunks, from `first`, to where they belong.
-    #[allow(clippy::too_many_arguments, reason = "one place calls it")]
-    fn write(
-        &self,
-        first: usize,
-        n_chunks: usize,
-        sums: &[f32],
-        stride: usize,
-        n_rows: usize,
-        channel: impl Fn(usize, usize) -> usize,
-        to: &mut [f32],
-    ) {
+    /// Where each chunk of `n_images` belongs in a channel of the output, and how many of its values do; images are
+    /// `image` values apart.
+    fn places(&self, n_images: usize, image: usize) -> Vec<[usize; 2]> {
         let Runs { size: [height, width], padded_width, chunk } = self.runs;
-        let per_row = padded_width / chunk;
-        let at_once = (stride / chunk).min(n_chunks - first);
-        for (m, sums) in sums.chunks(stride).take(n_rows).enumerate() {
-            for (i, sums) in sums.chunks_exact(chunk).take(at_once).enumerate() {
-                let (line, x) = ((first + i) / per_row, (first + i) % per_row * chunk);
-                let (n, y) = (line / height, line % height);
-                let count = chunk.min(width.saturating_sub(x));
-                let at = channel(n, m) + self.first + y * self.row + x * self.step;
-                if self.step == 1 {
-                    to[at..at + count].copy_from_slice(&sums[..count]);
-                } else {
-                    for (j, sum) in sums[..count].iter().enumerate() {
-                        to[at + j * self.step] = *sum;
-                    }
-                }
+        let chunks =
+            (0..padded_width).step_by(chunk).map(|x| [self.first + x * self.step, chunk.min(width.saturating_sub(x))]);
+        let chunks: Vec<[usize; 2]> = chunks.collect();
+        (0..n_images)
+            .flat_map(|n| (0..height).map(move |y| n * image + y * self.row))
+            .flat_map(|row| chunks.iter().map(move |[at, count]| [row + at, *count]))
+            .collect()
+    }
+
+    /// Copies the sums of some chunks of one channel to where they belong.
+    fn write(&self, places: &[[usize; 2]], sums: &[f32], to: &mut [f32]) {
+        for (sums, [at, count]) in sums.chunks_exact(self.runs.chunk).zip(places) {
+            if self.step == 1 {
+                to[*at..at + count].copy_from_slice(&sums[..*count]);
+            } else {
+                to[*at..].iter_mut().step_by(self.step).zip(&sums[..*count]).for_each(|(to, sum)| *to = *sum);
             }
         }
     }

@@ -70,14 +70,14 @@ pub(crate) struct Right<'a> {
     pub(crate) runs: Runs,
 }
 
-/// Multiplies the `panels` of `left` with `right`. Calls `emit` with the first chunk of some chunks, their sums and the
-/// distance between rows of sums.
+/// Multiplies the `panels` of `left` with `right`. Calls `emit` with some chunks, their sums and the distance between
+/// rows of sums.
 pub(crate) fn multiply(
     left: &Left,
     panels: std::ops::Range<usize>,
     right: &Right<'_>,
     [packed, sums]: [&mut Vec<f32>; 2],
-    mut emit: impl FnMut(usize, &[f32], usize),
+    mut emit: impl FnMut(std::ops::Range<usize>, &[f32], usize),
 ) {
     let block @ Block { rows, columns, .. } = left.block;
     let chunk = right.runs.chunk;
@@ -104,7 +104,8 @@ pub(crate) fn multiply(
                 }
             }
         }
-        emit(i * (COLUMNS / chunk), sums, COLUMNS);
+        let first = i * (COLUMNS / chunk);
+        emit(first..first + starts.len(), sums, COLUMNS);
     }
 }
 
