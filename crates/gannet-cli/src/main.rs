@@ -17,6 +17,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Training frees and takes the same large blocks at every step, which this allocator keeps at hand.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Train, run and look into generative adversarial networks.
 #[derive(Parser)]
 #[command(name = "gannet", version, max_term_width = 110, arg_required_else_help = true)]

@@ -29,7 +29,7 @@ pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &
     let depth: Vec<usize> = (0..taps.len()).collect();
     let products = (0..convolution.groups).map(|group| {
         let rows: Vec<usize> = (0..n_out).map(|o| (group * n_out + o) * taps.len()).collect();
-        let left = Left::pack(path.block(), w, &rows, &depth);
+        let left = Left::pack(path.block(rows.len()), w, &rows, &depth);
         vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
     });
     let channels = [convolution.channels[0], convolution.channels[1]];
@@ -83,7 +83,7 @@ pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f3
                     }
                 }
                 products.push(Part {
-                    left: Left::pack(path.block(), w, &rows, &depth),
+                    left: Left::pack(path.block(rows.len()), w, &rows, &depth),
                     taps,
                     runs: Runs::new([*n_y, *n_x]),
                     first: first_y * axes[1].input + first_x,
@@ -224,7 +224,7 @@ pub fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f
     dw.fill(0.0);
     let [n_in, n_out] = convolution.group_channels();
     let (planes, runs) = planes::of_input(convolution);
-    let block = path.block();
+    let block = path.block(n_out);
     let n_taps = convolution.taps();
 
     let at_once = TASK_COLUMNS.div_ceil(runs.n_columns().max(1));

@@ -11,9 +11,6 @@ const COLUMNS: usize = 256;
 const DEPTH: usize = 256;
 /// Values of a cache line.
 const LINE: usize = 16;
-/// With fewer rows than this a block would mostly compute nothing.
-const MIN_ROWS: usize = 3;
-
 /// The left side: panels of as many rows as a block has, each `[depth, rows]`.
 pub(crate) struct Left {
     values: Vec<f32>,
@@ -86,8 +83,6 @@ pub(crate) fn multiply(
     for (i, starts) in right.starts.chunks(COLUMNS / chunk).enumerate() {
         if left.depth == 0 {
             sums.fill(0.0); // Pixels that no tap reaches, between strides wider than the kernel.
-        } else if left.n_rows < MIN_ROWS {
-            add_up(left, right, starts, sums);
         } else {
             let n_panels = (starts.len() * chunk).div_ceil(columns);
             for first in (0..left.depth).step_by(DEPTH) {
@@ -106,21 +101,6 @@ pub(crate) fn multiply(
         }
         let first = i * (COLUMNS / chunk);
         emit(first..first + starts.len(), sums, COLUMNS);
-    }
-}
-
-/// For a row or two, each tap times its chunks, without packing.
-fn add_up(left: &Left, right: &Right<'_>, starts: &[usize], sums: &mut [f32]) {
-    let chunk = right.runs.chunk;
-    for (row, sums) in sums.chunks_exact_mut(COLUMNS).take(left.n_rows).enumerate() {
-        sums[..starts.len() * chunk].fill(0.0);
-        for (k, tap) in right.taps.iter().enumerate() {
-            let weight = left.values[k * left.block.rows + row];
-            for (sums, start) in sums.chunks_exact_mut(chunk).zip(starts) {
-                let values = &right.planes[start + tap..][..chunk];
-                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
-            }
-        }
     }
 }
 
