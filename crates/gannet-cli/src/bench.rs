@@ -1,118 +1,110 @@
-//! `gannet bench`: what a training step costs on this machine.
+//! `gannet bench`: what training steps cost on this machine, beside PyTorch where it is there.
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::Context;
-use clap::ValueEnum;
-use gannet::data::{Batch, Sample};
-use gannet::image::Shape;
-use gannet::method::{self, Given, Method, Setting};
-use gannet::train::schedule::Moment;
-use gannet::{device, run};
-use toml::Table;
+use anyhow::{Context, bail};
+use gannet::bench::{Race, WORKLOADS, Workload, median};
+
+/// The peer's script, so that the binary needs no other file.
+const PEER: &str = include_str!("../../../reference/train_step.py");
+const LAYOUTS: [&str; 2] = ["nchw", "nhwc"];
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  gannet bench penalty                       a step with R1 or WGAN-GP beside the plain step, four networks
-  gannet bench penalty --size 64 --batch 64  at the size that reference/penalty_cost.py compares at
+  gannet bench                                every workload
+  gannet bench plain64 r1-64 wgangp64         what a gradient penalty costs: compare with plain64
+  gannet bench dcgan64 --peer python          beside PyTorch, in turn, in its better memory layout
 
-All variants of a network take turns, so that a busy machine slows them alike; compare ratios, not times.")]
+Machines are busy now and then: compare ratios of medians from one call, not times from two.")]
 pub(crate) struct Args {
-    /// What is measured
-    workload: Workload,
-    /// Height and width of the images
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(8..=256))]
-    size: u16,
-    /// Images per batch
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(2..=1024))]
+    /// What is measured; see `gannet list workloads`
+    #[arg(value_name = "WORKLOAD", value_parser = clap::builder::PossibleValuesParser::new(WORKLOADS.iter().map(|w| w.name)))]
+    workloads: Vec<String>,
+    /// Samples per batch
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(2..=1024))]
     batch: u16,
-    /// Steps of each variant that count
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Steps that count, in each round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     steps: u16,
+    /// Rounds in which all take turns
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// A Python with PyTorch to compare with
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Workload {
-    /// Gradient penalties beside the plain step of the same network
-    Penalty,
-}
-
-/// Networks as settings of the method that takes any.
-const NETWORKS: [(&str, &[&str]); 4] = [
-    ("mlp", &["net.family=mlp"]),
-    ("dcgan", &["net.family=dcgan", "net.critic_norm=none"]),
-    ("resnet", &["net.family=resnet", "net.width=16"]),
-    ("r3gan", &["net.family=r3gan", "net.width=8", "net.blocks=1"]),
-];
-const PENALTIES: [&str; 3] = ["none", "r1", "one-centred"];
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let Workload::Penalty = args.workload;
-    let side = usize::from(args.size);
-    let given =
-        Given { shape: Shape { channels: 3, height: side, width: side }, n_classes: 0, batch: args.batch.into() };
-    for (name, net) in NETWORKS {
-        let medians = race(net, given, args.steps.into())?;
-        let plain = medians["none"];
-        for penalty in PENALTIES {
-            let (seconds, ratio) = (medians[penalty], medians[penalty] / plain);
-            if args.json {
-                let line = serde_json::json!({
-                    "network": name, "penalty": penalty, "size": side, "batch": args.batch, "steps": args.steps,
-                    "median_s": seconds, "ratio": ratio,
-                });
-                writeln!(stdout(), "{line}")?;
-            } else {
-                writeln!(stdout(), "{name:<8} {penalty:<12} {:>9.1} ms   {ratio:.2} x", 1000.0 * seconds)?;
+    let is_chosen = |w: &&Workload| args.workloads.is_empty() || args.workloads.iter().any(|name| name == w.name);
+    let workloads: Vec<&Workload> = WORKLOADS.iter().filter(is_chosen).collect();
+    let mut races = workloads.iter().map(|w| Race::new(w, args.batch.into())).collect::<gannet::Result<Vec<_>>>()?;
+    let mut ours = vec![vec![]; workloads.len()];
+    let mut theirs = vec![BTreeMap::<_, Vec<f64>>::new(); workloads.len()];
+    for _ in 0..args.rounds {
+        for (i, (workload, race)) in workloads.iter().zip(&mut races).enumerate() {
+            // The first step of a round fills caches.
+            race.step()?;
+            for _ in 0..args.steps {
+                ours[i].push(race.step()?);
             }
+            let Some(python) = &args.peer else { continue };
+            for layout in LAYOUTS {
+                let Some(seconds) = peer(python, workload, layout, args)? else { break };
+                theirs[i].entry(layout).or_default().extend(seconds);
+            }
+        }
+    }
+    for ((workload, ours), theirs) in workloads.iter().zip(ours).zip(theirs) {
+        let ours = median(ours);
+        let theirs: BTreeMap<_, _> = theirs.into_iter().map(|(layout, seconds)| (layout, median(seconds))).collect();
+        let best = theirs.values().copied().min_by(f64::total_cmp);
+        let images = f64::from(args.batch) / ours;
+        if args.json {
+            let line = serde_json::json!({
+                "workload": workload.name, "batch": args.batch, "steps": args.steps, "rounds": args.rounds,
+                "median_s": ours, "images_per_s": images, "peer_median_s": theirs, "ratio": best.map(|best| best / ours),
+            });
+            writeln!(stdout(), "{line}")?;
+            continue;
+        }
+        write!(stdout(), "{:<9} {:>9.2} ms {images:>9.1} images/s", workload.name, 1e3 * ours)?;
+        for (layout, seconds) in &theirs {
+            write!(stdout(), "   PyTorch {layout} {:.2} ms", 1e3 * seconds)?;
+        }
+        match best {
+            Some(best) => writeln!(stdout(), "   {:.2} x as fast", best / ours)?,
+            None => writeln!(stdout())?,
         }
     }
     Ok(())
 }
 
-/// Median seconds of a step with each penalty.
-fn race(net: &[&str], given: Given, n_steps: usize) -> anyhow::Result<BTreeMap<&'static str, f64>> {
-    let mut games = PENALTIES.iter().map(|penalty| game(net, penalty, given)).collect::<anyhow::Result<Vec<_>>>()?;
-    let value = |i: usize| (i as f32 * 0.37).sin();
-    let n_values = given.shape.n_values();
-    let samples: Vec<Sample> = (0..given.batch)
-        .map(|n| Sample { values: (0..n_values).map(|i| value(n * n_values + i)).collect(), label: None })
-        .collect();
-    let batches = [Batch::new(&samples, given.shape)];
-    let mut seconds = BTreeMap::<_, Vec<f64>>::new();
-    // The first step fills caches and starts threads.
-    for round in 0..=n_steps {
-        let moment = Moment { images_seen: (round * given.batch) as u64, images_total: u64::MAX };
-        for (penalty, game) in PENALTIES.into_iter().zip(&mut games) {
-            let started = Instant::now();
-            game.step(&batches, moment)?;
-            if round > 0 {
-                seconds.entry(penalty).or_default().push(started.elapsed().as_secs_f64());
-            }
-        }
+/// Seconds of the peer's steps; none where it does not have the workload.
+fn peer(python: &Path, workload: &Workload, layout: &str, args: &Args) -> anyhow::Result<Option<Vec<f64>>> {
+    if !PEER.contains(&format!("\"{}\"", workload.name)) {
+        return Ok(None);
     }
-    Ok(seconds.into_iter().map(|(penalty, times)| (penalty, median(times))).collect())
-}
-
-fn game(net: &[&str], penalty: &str, given: Given) -> anyhow::Result<Box<dyn Method>> {
-    let mut settings = Table::new();
-    for assignment in net.iter().copied().chain([format!("penalty={penalty}").as_str()]) {
-        run::assign(&mut settings, assignment)?;
+    let mut child = Command::new(python)
+        .args(["-", workload.name, "--layout", layout])
+        .args(["--batch", &args.batch.to_string(), "--steps", &args.steps.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{}: cannot be run; accepted: a Python with PyTorch", python.display()))?;
+    if let Some(mut script) = child.stdin.take() {
+        script.write_all(PEER.as_bytes())?;
     }
-    let config = (method::find("custom")?.parse)(settings).context("the benchmark's settings")?;
-    let problems = config.problems(&given);
-    anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
-    let device = device::open(device::first_built())?.autodiff();
-    Ok(config.build(&Setting { given, device, seed: 0 }))
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{}: the peer failed on {}; accepted: a Python with PyTorch", python.display(), workload.name);
+    }
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).context("the peer's answer")?;
+    Ok(Some(answer["seconds"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect()))
 }

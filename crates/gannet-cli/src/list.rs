@@ -1,13 +1,13 @@
 //! `gannet list`: what the registries hold.
 
 use clap::ValueEnum;
-use gannet::{data, device, evaluate, method};
+use gannet::{bench, data, device, evaluate, method};
 use std::io::{Write, stdout};
 use std::path::Path;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list metrics\n  gannet list devices"
+    after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list metrics\n  gannet list devices\n  gannet list workloads"
 )]
 pub(crate) struct Args {
     /// Which registry
@@ -23,6 +23,7 @@ enum What {
     Data,
     Metrics,
     Devices,
+    Workloads,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -44,6 +45,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         What::Metrics => {
             for entry in evaluate::METRICS {
+                writeln!(stdout(), "{:<14} {}", entry.name, entry.summary)?;
+            }
+        }
+        What::Workloads => {
+            for entry in bench::WORKLOADS {
                 writeln!(stdout(), "{:<14} {}", entry.name, entry.summary)?;
             }
         }

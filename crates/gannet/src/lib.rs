@@ -49,6 +49,7 @@ pub mod image;
 pub mod run;
 pub mod evaluate;
 pub mod sweep;
+pub mod bench;
 pub mod device;
 pub mod random;
 
