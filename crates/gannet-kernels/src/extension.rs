@@ -60,6 +60,9 @@ pub trait KernelOps: Backend {
 
     /// `average share + value (1 - share)`. It is not differentiable.
     fn blend(average: FloatTensor<Self>, value: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
+
+    /// The sum of squares, `[1]`. It is not differentiable.
+    fn squared_norm(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 impl KernelOps for Flex {
@@ -148,6 +151,10 @@ impl KernelOps for Flex {
     fn blend(average: FlexTensor, value: FlexTensor, share: f32) -> FlexTensor {
         let shape = average.shape();
         run([average, value], shape, |[average, value], blended| pointwise::blend(average, value, share, blended))
+    }
+
+    fn squared_norm(x: FlexTensor) -> FlexTensor {
+        run([x], Shape::new([1]), |[x], sum| sum[0] = pointwise::squared_norm(x))
     }
 }
 
@@ -375,6 +382,10 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
     }
 
     fn blend(_: FloatTensor<Self>, _: FloatTensor<Self>, _: f32) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn squared_norm(_: FloatTensor<Self>) -> FloatTensor<Self> {
         panic!("{NO_GRADIENT}")
     }
 }

@@ -36,4 +36,4 @@ pub use geometry::{Axis, Convolution};
 #[cfg(feature = "kernels")]
 pub use path::{Path, peak_gflops};
 pub use pointwise::AdamStep;
-pub use tensors::{adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent};
+pub use tensors::{adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent, squared_norm};

@@ -180,3 +180,19 @@ pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f
         },
     );
 }
+
+/// The sum of squares: of each piece in f32, over pieces in f64.
+pub(crate) fn squared_norm(x: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let piece = |x: &[f32]| {
+        let (whole, rest) = x.as_chunks::<LANES>();
+        let mut lanes = [0.0f32; LANES];
+        for values in whole {
+            lanes.iter_mut().zip(values).for_each(|(sum, x)| *sum += x * x);
+        }
+        lanes.iter_mut().zip(rest).for_each(|(sum, x)| *sum += x * x);
+        f64::from(lanes.iter().sum::<f32>())
+    };
+    let pieces: Vec<f64> = x.par_chunks(PIECE).map(piece).collect();
+    pieces.iter().sum::<f64>() as f32
+}

@@ -128,3 +128,12 @@ pub fn blend<const D: usize>(average: Tensor<D>, value: Tensor<D>, share: f32) -
     }
     average * share + value * (1.0 - share)
 }
+
+/// The sum of squares, `[1]`, without automatic differentiation.
+pub fn squared_norm(x: Tensor<1>) -> Tensor<1> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        return Tensor::from_dispatch(Dispatch::squared_norm(x.into_dispatch()));
+    }
+    x.square().sum()
+}

@@ -34,7 +34,8 @@
 //!
 //! # Features
 //!
-//! Each names a device: `flex` (default, the CPU in pure Rust), `wgpu`, `vulkan`, `libtorch`, `cuda`.
+//! Each names a device: `flex` (default, the CPU in pure Rust), `wgpu`, `vulkan`, `libtorch`, `cuda`. `kernels` (default) has
+//! the CPU use the kernels of `gannet-kernels` in the place of Burn's.
 
 pub mod loss;
 pub mod penalty;

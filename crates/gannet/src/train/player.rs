@@ -132,7 +132,7 @@ pub fn gradients<M: Module>(network: &M, loss: Tensor<1>) -> Gradients {
 }
 
 fn norm(gradients: &Gradients) -> f64 {
-    let squares: Vec<Tensor<1>> = gradients.values().map(|gradient| gradient.clone().square().sum()).collect();
+    let squares: Vec<Tensor<1>> = gradients.values().cloned().map(gannet_kernels::squared_norm).collect();
     if squares.is_empty() { 0.0 } else { f64::from(Tensor::cat(squares, 0).sum().into_scalar::<f32>()).sqrt() }
 }
 
