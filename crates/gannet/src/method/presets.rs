@@ -89,7 +89,7 @@ const WGAN_GP: MethodEntry = MethodEntry {
     name: "wgan-gp",
     summary: "Wasserstein distance with a gradient penalty; steady and slow",
     advice: "When time is no concern: its critic's loss is meant to fall as samples improve. Five critic moves at a low \
-             rate make it slow; short runs show little.",
+             rate make it slow; in short runs two at 5e-4 learn far more (`n_critic`, `learning_rate`).",
     paper: "Gulrajani et al. 2017, arXiv:1704.00028",
     preset: |shape| {
         let learning_rate = if shape.is_point() { 1e-3 } else { 1e-4 };
