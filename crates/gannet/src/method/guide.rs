@@ -17,7 +17,7 @@ This page is written by `gannet list methods --markdown`.
 The pictures of points show eight Gaussians (grey), what a generator makes of them (orange) after the same 300,000 points
 in batches of 128, and what the critic thinks of each place: green for real, violet for fake. They were made by `gannet
 train --method NAME --data ring --kimg 300 --batch 128`, with the method's own settings: some need far longer, and smooth
-critics do not resolve clusters this small.
+critics do not resolve clusters this small. The sheet of `dcgan` is that of its recipe.
 ";
 
 const RULES: &str = "
