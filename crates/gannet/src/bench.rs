@@ -18,7 +18,7 @@ pub struct Workload {
     pub summary: &'static str,
     /// Of a sample.
     pub shape: Shape,
-    /// Settings of the method `custom`.
+    /// Rules of the family that takes any networks.
     pub settings: &'static [&'static str],
 }
 
@@ -104,8 +104,8 @@ impl Race {
         for assignment in workload.settings {
             run::assign(&mut settings, assignment)?;
         }
-        let config = (method::find("custom")?.parse)(settings)
-            .map_err(|error| crate::Error::setting(format!("{}: {error}", workload.name)))?;
+        let config =
+            method::of_rules(settings).map_err(|error| crate::Error::setting(format!("{}: {error}", workload.name)))?;
         let device = device::open(device::first_built())?.autodiff();
         let n_values = given.shape.n_values();
         let value = |i: usize| (i as f32 * 0.37).sin();

@@ -122,6 +122,11 @@ pub fn find(name: &str) -> Result<&'static MethodEntry> {
     found.ok_or_else(|| Error::unknown("method", name, METHODS.iter().map(|entry| entry.name)))
 }
 
+/// The family under `rules` of one's own: any networks with any loss, penalty and balance.
+pub fn of_rules(rules: Table) -> std::result::Result<Box<dyn MethodConfig>, toml::de::Error> {
+    presets::RULES(rules)
+}
+
 /// The method for whoever names none: a good first choice for samples of `shape`.
 pub fn suited(shape: Shape) -> &'static MethodEntry {
     if shape.is_point() { &presets::VANILLA } else { &presets::DCGAN }

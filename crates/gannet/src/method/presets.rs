@@ -24,7 +24,7 @@ pub const METHODS: &[MethodEntry] = &[
 type Parse = fn(toml::Table) -> Result<Box<dyn MethodConfig>, toml::de::Error>;
 
 /// Reads the rules of the family.
-const RULES: Parse = |table| Ok(Box::new(table.try_into::<Rules>()?));
+pub(super) const RULES: Parse = |table| Ok(Box::new(table.try_into::<Rules>()?));
 
 pub(super) const VANILLA: MethodEntry = MethodEntry {
     name: "vanilla",
