@@ -32,8 +32,8 @@ pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &
         let left = Left::pack(path.block(rows.len()), w, &rows, &depth);
         vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
     });
-    let channels = [convolution.channels[0], convolution.channels[1]];
-    Correlation { planes, channels, groups: products.collect(), pixels: convolution.output_pixels() }.run(x, y);
+    let (channels, pixels) = (convolution.channels, convolution.output_pixels());
+    Correlation { planes, channels, groups: products.collect(), pixels }.run(x, y);
 }
 
 /// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].

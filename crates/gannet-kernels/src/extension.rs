@@ -191,10 +191,72 @@ fn run<const N: usize>(
     // SAFETY: the memory is there, any bits are a number, and the length is set once the kernel has written every value,
     // which all of them do before they read one.
     let values = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), n) };
+    assert!(operands.iter().all(|operand| operand.as_slice::<f32>().is_some()), "what was made contiguous is a slice");
     kernel(operands.each_ref().map(|operand| operand.as_slice::<f32>().unwrap_or_default()), values);
     // SAFETY: see above.
     unsafe { result.set_len(n) };
     FlexTensor::from_data(TensorData::new(result, shape))
+}
+
+/// A convolution or its input gradient. Each is the other's adjoint in its first operand.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Forth,
+    Back,
+}
+
+impl Way {
+    fn apply<B: KernelOps>(
+        self,
+        from: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        convolution: Convolution,
+    ) -> FloatTensor<B> {
+        match self {
+            Self::Forth => B::correlate(from, weight, convolution),
+            Self::Back => B::correlate_back(from, weight, convolution),
+        }
+    }
+
+    fn track<B: KernelOps, C: CheckpointStrategy>(
+        self,
+        from: FloatTensor<Autodiff<B, C>>,
+        weight: FloatTensor<Autodiff<B, C>>,
+        convolution: Convolution,
+    ) -> FloatTensor<Autodiff<B, C>> {
+        match self.prepare::<C>([from.node(), weight.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let state = [prep.checkpoint(&from), prep.checkpoint(&weight)];
+                let to = self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution);
+                prep.finish((state, convolution), to)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution))
+            }
+        }
+    }
+}
+
+impl<B: KernelOps> Backward<B, 2> for Way {
+    type State = ([NodeId; 2], Convolution);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let ([from, weight], convolution) = ops.state;
+        let [node_from, node_weight] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        let from = checkpointer.retrieve_node_output::<FloatTensor<B>>(from);
+        let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
+        let (adjoint, [x, y]) = match self {
+            Self::Forth => (Self::Back, [from, grad.clone()]),
+            Self::Back => (Self::Forth, [grad.clone(), from]),
+        };
+        if let Some(node) = node_from {
+            grads.register::<B>(node.id, adjoint.apply::<B>(grad, weight, convolution));
+        }
+        if let Some(node) = node_weight {
+            grads.register::<B>(node.id, B::correlate_both(x, y, convolution));
+        }
+    }
 }
 
 /// Why an operation without a gradient was called where one is asked for.
@@ -202,71 +264,11 @@ const NO_GRADIENT: &str = "this operation has no gradient: call it without autom
 
 impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     fn correlate(x: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct Correlate;
-
-        impl<B: Backend + KernelOps> Backward<B, 2> for Correlate {
-            type State = ([NodeId; 2], Convolution);
-
-            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-                let ([x, weight], convolution) = ops.state;
-                let [node_x, node_weight] = ops.parents;
-                let grad = grads.consume::<B>(&ops.node);
-                let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
-                let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
-                if let Some(node) = node_x {
-                    grads.register::<B>(node.id, B::correlate_back(grad.clone(), weight, convolution));
-                }
-                if let Some(node) = node_weight {
-                    grads.register::<B>(node.id, B::correlate_both(x, grad, convolution));
-                }
-            }
-        }
-
-        match Correlate.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let state = [prep.checkpoint(&x), prep.checkpoint(&weight)];
-                let y = B::correlate(x.into_primitive(), weight.into_primitive(), convolution);
-                prep.finish((state, convolution), y)
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::correlate(x.into_primitive(), weight.into_primitive(), convolution))
-            }
-        }
+        Way::Forth.track::<B, C>(x, weight, convolution)
     }
 
     fn correlate_back(y: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct CorrelateBack;
-
-        impl<B: Backend + KernelOps> Backward<B, 2> for CorrelateBack {
-            type State = ([NodeId; 2], Convolution);
-
-            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-                let ([y, weight], convolution) = ops.state;
-                let [node_y, node_weight] = ops.parents;
-                let grad = grads.consume::<B>(&ops.node);
-                let y = checkpointer.retrieve_node_output::<FloatTensor<B>>(y);
-                let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
-                if let Some(node) = node_y {
-                    grads.register::<B>(node.id, B::correlate(grad.clone(), weight, convolution));
-                }
-                if let Some(node) = node_weight {
-                    grads.register::<B>(node.id, B::correlate_both(grad, y, convolution));
-                }
-            }
-        }
-
-        match CorrelateBack.prepare::<C>([y.node(), weight.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let state = [prep.checkpoint(&y), prep.checkpoint(&weight)];
-                let x = B::correlate_back(y.into_primitive(), weight.into_primitive(), convolution);
-                prep.finish((state, convolution), x)
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::correlate_back(y.into_primitive(), weight.into_primitive(), convolution))
-            }
-        }
+        Way::Back.track::<B, C>(y, weight, convolution)
     }
 
     fn correlate_both(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Convolution) -> FloatTensor<Self> {

@@ -48,7 +48,11 @@ impl Path {
     }
 
     /// The block for a left side of `n_rows`.
+    ///
+    /// # Panics
+    /// If this machine cannot run the path.
     pub(crate) fn block(self, n_rows: usize) -> Block {
+        assert!(Self::available().contains(&self), "{self:?} is not available on this machine");
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 if n_rows <= 4 => Block { rows: 4, columns: 32, run: x86::avx512::<4> },
@@ -69,7 +73,7 @@ impl Block {
     pub(crate) fn multiply(self, left: &[f32], right: &[f32], sums: &mut [f32], stride: usize, is_more: bool) {
         let depth = left.len() / self.rows;
         assert!(right.len() >= depth * self.columns && sums.len() >= (self.rows - 1) * stride + self.columns);
-        // SAFETY: the lengths were just checked, and `Path::available` offers a path only where its instructions exist.
+        // SAFETY: the lengths were just checked, and a block is made only where its instructions exist.
         unsafe { (self.run)(depth, left.as_ptr(), right.as_ptr(), sums.as_mut_ptr(), stride, is_more) }
     }
 }

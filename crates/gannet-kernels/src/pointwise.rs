@@ -16,6 +16,7 @@ pub(crate) fn leaky_relu(x: &[f32], slope: f32, y: &mut [f32]) {
 
 /// `dy` where `x` is positive, `slope dy` elsewhere. `x` may be the activation's input or its output.
 pub(crate) fn leaky_relu_gradient(dy: &[f32], x: &[f32], slope: f32, dx: &mut [f32]) {
+    assert_eq!([dy.len(), x.len()], [dx.len(); 2]);
     dx.par_chunks_mut(PIECE).zip(dy.par_chunks(PIECE)).zip(x.par_chunks(PIECE)).for_each(|((dx, dy), x)| {
         for ((dx, dy), x) in dx.iter_mut().zip(dy).zip(x) {
             *dx = if *x > 0.0 { *dy } else { slope * dy };
@@ -44,8 +45,8 @@ impl Channels {
                 for (a, b) in images.zip(b[rows(b, channel)].chunks(n_channels * n_pixels)) {
                     const LANES: usize = 16;
                     let mut lanes = [[0.0f32; LANES]; 2];
-                    let ([a, rest_a], [b, rest_b]) = (split::<LANES>(&a[..n_pixels]), split::<LANES>(&b[..n_pixels]));
-                    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+                    let [(a, rest_a), (b, rest_b)] = [a, b].map(|values| values[..n_pixels].as_chunks::<LANES>());
+                    for (a, b) in a.iter().zip(b) {
                         for lane in 0..LANES {
                             let [first, second] = of(channel, a[lane], b[lane]);
                             lanes[0][lane] += first;
@@ -82,12 +83,6 @@ impl Channels {
     }
 }
 
-/// Whole groups of `N` values, and the rest.
-fn split<const N: usize>(values: &[f32]) -> [&[f32]; 2] {
-    let (whole, rest) = values.split_at(values.len() / N * N);
-    [whole, rest]
-}
-
 /// Mean and biased variance of each channel.
 pub(crate) fn moments(channels: Channels, x: &[f32]) -> [Vec<f32>; 2] {
     let n = (x.len() / channels.n_channels) as f64;
@@ -119,6 +114,7 @@ pub(crate) fn normalize_gradient(
     weights: &[f32],
     dx: &mut [f32],
 ) -> [Vec<f32>; 2] {
+    assert_eq!([dy.len(), x.len()], [dx.len(); 2]);
     let n = (x.len() / channels.n_channels) as f64;
     let sums = channels.sums(dy, x, |channel, dy, x| [dy, dy * (x - means[channel]) * inverse[channel]]);
     let constants: Vec<[f32; 4]> = sums
@@ -157,6 +153,7 @@ pub struct AdamStep {
 /// Moves `weight` into `moved`, and the moments in place.
 pub(crate) fn adam(step: AdamStep, weight: &[f32], gradient: &[f32], moments: [&mut [f32]; 2], moved: &mut [f32]) {
     let AdamStep { beta_1, beta_2, corrections: [correction_1, correction_2], epsilon, learning_rate } = step;
+    assert_eq!([weight.len(), gradient.len(), moments[0].len(), moments[1].len()], [moved.len(); 4]);
     let [first, second] = moments.map(|moment| moment.par_chunks_mut(PIECE));
     let pieces = moved.par_chunks_mut(PIECE).zip(weight.par_chunks(PIECE)).zip(gradient.par_chunks(PIECE));
     pieces.zip(first.zip(second)).for_each(|(((moved, weight), gradient), (first, second))| {
@@ -172,6 +169,7 @@ pub(crate) fn adam(step: AdamStep, weight: &[f32], gradient: &[f32], moments: [&
 
 /// `average share + value (1 - share)`.
 pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f32]) {
+    assert_eq!([average.len(), value.len()], [blended.len(); 2]);
     blended.par_chunks_mut(PIECE).zip(average.par_chunks(PIECE)).zip(value.par_chunks(PIECE)).for_each(
         |((blended, average), value)| {
             for ((blended, average), value) in blended.iter_mut().zip(average).zip(value) {

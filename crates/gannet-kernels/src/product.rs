@@ -11,6 +11,7 @@ const COLUMNS: usize = 256;
 const DEPTH: usize = 256;
 /// Values of a cache line.
 const LINE: usize = 16;
+
 /// The left side: panels of as many rows as a block has, each `[depth, rows]`.
 pub(crate) struct Left {
     values: Vec<f32>,
