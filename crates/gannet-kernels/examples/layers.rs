@@ -6,10 +6,13 @@
 
 use std::time::Instant;
 
-use gannet_kernels::{Axis, Convolution, Path, forward, input_gradient, peak_gflops, weight_gradient};
+use gannet_kernels::{Axis, Convolution, Path, Precision, forward, input_gradient, peak_gflops, weight_gradient};
 
 fn main() {
-    let path = Path::best();
+    [Precision::F32, Precision::Bf16].into_iter().filter_map(Path::best).for_each(layers);
+}
+
+fn layers(path: Path) {
     println!("{path:?}, peak {:.0} GFLOP/s", peak_gflops(path));
     for (n_in, n_out, size) in [(3, 64, 64), (64, 128, 32), (128, 256, 16), (256, 512, 8)] {
         let Some(axis) = Axis::new(size, 4, 2, [1, 1], 1) else { continue };

@@ -1,18 +1,15 @@
 //! The three products that a convolution and its gradients are.
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::buffer::Buffer;
+use crate::cell::{Cell, Pair};
 use crate::geometry::Convolution;
-use crate::path::{Block, Path};
+use crate::path::{Block, GROUP, Path, Precision, vectorized};
 use crate::planes::{self, Planes, Runs};
-use crate::product::{self, Left, Right, Scratch, room};
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
+use crate::product::{self, Left, Right};
 
 /// Columns that make a task worth its planes.
 const TASK_COLUMNS: usize = 256;
@@ -23,23 +20,37 @@ const MIN_TASKS: usize = 8;
 /// `[out, in / groups, kernel, kernel]`, `y` `[N, out, H', W']`.
 pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
     assert_eq!([x.len(), w.len(), y.len()], [convolution.n_input(), convolution.n_weights(), convolution.n_output()]);
+    match path.precision() {
+        Precision::F32 => forward_of::<f32>(path, convolution, x, w, y),
+        Precision::Bf16 => forward_of::<Pair>(path, convolution, x, w, y),
+    }
+}
+
+fn forward_of<C: Cell>(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
     let [n_in, n_out] = convolution.group_channels();
     let (planes, runs) = planes::of_input(convolution);
     let taps = planes::taps(convolution, &planes, n_in);
     let depth: Vec<usize> = (0..taps.len()).collect();
     let products = (0..convolution.groups).map(|group| {
         let rows: Vec<usize> = (0..n_out).map(|o| (group * n_out + o) * taps.len()).collect();
-        let left = Left::pack(path.block(rows.len()), w, &rows, &depth);
+        let left = Left::pack(C::block(path, rows.len()), w, &rows, &depth);
         vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
     });
     let (channels, pixels) = (convolution.channels, convolution.output_pixels());
-    Correlation { planes, channels, groups: products.collect(), pixels }.run(x, y);
+    Correlation::<C> { planes, channels, groups: products.collect(), pixels }.run(x, y);
 }
 
 /// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].
 pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     let lengths = [convolution.n_output(), convolution.n_weights(), convolution.n_input()];
     assert_eq!([dy.len(), w.len(), dx.len()], lengths);
+    match path.precision() {
+        Precision::F32 => input_gradient_of::<f32>(path, convolution, dy, w, dx),
+        Precision::Bf16 => input_gradient_of::<Pair>(path, convolution, dy, w, dx),
+    }
+}
+
+fn input_gradient_of<C: Cell>(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     let [n_in, n_out] = convolution.group_channels();
     let axes = convolution.axes;
     // Each interleaved part of the padded input is a convolution of y, of stride 1, with every other tap.
@@ -83,7 +94,7 @@ pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f3
                     }
                 }
                 products.push(Part {
-                    left: Left::pack(path.block(rows.len()), w, &rows, &depth),
+                    left: Left::pack(C::block(path, rows.len()), w, &rows, &depth),
                     taps,
                     runs: Runs::new([*n_y, *n_x]),
                     first: first_y * axes[1].input + first_x,
@@ -95,12 +106,12 @@ pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f3
         products
     });
     let channels = [convolution.channels[1], convolution.channels[0]];
-    Correlation { planes, channels, groups: groups.collect(), pixels: convolution.input_pixels() }.run(dy, dx);
+    Correlation::<C> { planes, channels, groups: groups.collect(), pixels: convolution.input_pixels() }.run(dy, dx);
 }
 
 /// A part of the output: every so many pixels, from one product.
-struct Part {
-    left: Left,
+struct Part<C> {
+    left: Left<C>,
     taps: Vec<usize>,
     runs: Runs,
     /// Where in a channel of the output the part begins.
@@ -112,17 +123,17 @@ struct Part {
 }
 
 /// Sums over taps of planes: what a convolution and its input gradient have in common.
-struct Correlation {
+struct Correlation<C> {
     planes: Planes,
     /// Of what is read and of what is written.
     channels: [usize; 2],
     /// The parts of each group.
-    groups: Vec<Vec<Part>>,
+    groups: Vec<Vec<Part<C>>>,
     /// Of a channel that is written.
     pixels: usize,
 }
 
-impl Correlation {
+impl<C: Cell> Correlation<C> {
     fn run(&self, from: &[f32], to: &mut [f32]) {
         let [n_read, n_written] = self.channels;
         let image = self.planes.image[0] * self.planes.image[1] * n_read;
@@ -158,40 +169,34 @@ impl Correlation {
         let image = self.planes.image[0] * self.planes.image[1] * n_read;
         let n_images = from.len() / image.max(1);
         let group_values = self.planes.n_values() * (n_read / n_groups);
-        SCRATCH.with_borrow_mut(|Scratch { planes, right, sums }| {
-            for (g, parts) in self.groups.iter().enumerate() {
-                let planes = room(planes, n_images * group_values);
-                let channels = image / n_groups;
-                for (from, planes) in from.chunks_exact(image).zip(planes.chunks_exact_mut(group_values)) {
-                    self.planes.fill(&from[g * channels..][..channels], planes);
-                }
-                for part in parts {
-                    let panels = panels.clone().unwrap_or(0..part.left.n_panels());
-                    let first_row = panels.start * part.left.rows_of_panel();
-                    let n_rows = (panels.len() * part.left.rows_of_panel()).min(part.left.n_rows - first_row);
-                    let starts = part.runs.starts(n_images, group_values, self.planes.size[1]);
-                    let places = part.places(n_images, n_written * self.pixels);
-                    let source = Right { planes, taps: &part.taps, starts: &starts, runs: part.runs };
-                    let first_channel = g * (n_written / n_groups);
-                    product::multiply(
-                        &part.left,
-                        panels,
-                        &source,
-                        [&mut *right, &mut *sums],
-                        |chunks, sums, stride| {
-                            for (m, sums) in sums.chunks(stride).take(n_rows).enumerate() {
-                                let channel = (first_channel + m) * self.pixels;
-                                part.write(&places[chunks.clone()], sums, &mut to[channel..]);
-                            }
-                        },
-                    );
-                }
+        let mut planes = Buffer::of(n_images * group_values);
+        for (g, parts) in self.groups.iter().enumerate() {
+            let channels = image / n_groups;
+            for (from, planes) in from.chunks_exact(image).zip(planes.chunks_exact_mut(group_values)) {
+                vectorized(|| self.planes.fill::<C>(&from[g * channels..][..channels], planes));
             }
-        });
+            for part in parts {
+                let panels = panels.clone().unwrap_or(0..part.left.n_panels());
+                let first_row = panels.start * part.left.rows_of_panel();
+                let n_rows = (panels.len() * part.left.rows_of_panel()).min(part.left.n_rows - first_row);
+                let starts = part.runs.starts(n_images, group_values, self.planes.size[1]);
+                let places = part.places(n_images, n_written * self.pixels);
+                let right = Right { planes: &planes, taps: &part.taps, starts: &starts, runs: part.runs };
+                let first_channel = g * (n_written / n_groups);
+                product::multiply(&part.left, panels, &right, |chunks, sums, stride| {
+                    vectorized(|| {
+                        for (m, sums) in sums.chunks(stride).take(n_rows).enumerate() {
+                            let channel = (first_channel + m) * self.pixels;
+                            part.write(&places[chunks.clone()], sums, &mut to[channel..]);
+                        }
+                    });
+                });
+            }
+        }
     }
 }
 
-impl Part {
+impl<C> Part<C> {
     /// Where each chunk of `n_images` belongs in a channel of the output, and how many of its values do; images are
     /// `image` values apart.
     fn places(&self, n_images: usize, image: usize) -> Vec<[usize; 2]> {
@@ -206,6 +211,7 @@ impl Part {
     }
 
     /// Copies the sums of some chunks of one channel to where they belong.
+    #[inline(always)]
     fn write(&self, places: &[[usize; 2]], sums: &[f32], to: &mut [f32]) {
         for (sums, [at, count]) in sums.chunks_exact(self.runs.chunk).zip(places) {
             if self.step == 1 {
@@ -221,16 +227,31 @@ impl Part {
 pub fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let lengths = [convolution.n_input(), convolution.n_output(), convolution.n_weights()];
     assert_eq!([x.len(), dy.len(), dw.len()], lengths);
-    dw.fill(0.0);
-    let [n_in, n_out] = convolution.group_channels();
     let (planes, runs) = planes::of_input(convolution);
-    let block = path.block(n_out);
+    // Pairs are of neighbours in a row; where rows are too short for them, nothing is gained by them either.
+    if path.precision() == Precision::F32 || runs.chunk == 1 {
+        weight_gradient_of::<f32>(path, convolution, (planes, runs), x, dy, dw);
+    } else {
+        weight_gradient_of::<Pair>(path, convolution, (planes, runs), x, dy, dw);
+    }
+}
+
+fn weight_gradient_of<C: Cell>(
+    path: Path,
+    convolution: &Convolution,
+    (planes, runs): (Planes, Runs),
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    let [n_in, n_out] = convolution.group_channels();
+    let block = C::block(path, n_out);
     let n_taps = convolution.taps();
 
-    let at_once = TASK_COLUMNS.div_ceil(runs.n_columns().max(1));
-    let n_along = at_once * runs.n_columns();
+    let at_once = (TASK_COLUMNS * C::DEPTH).div_ceil(runs.n_columns().max(1));
+    let n_along = (at_once * runs.n_columns()).div_ceil(C::DEPTH).next_multiple_of(GROUP);
     let n_panels = n_out.div_ceil(block.rows);
-    let packed = pack_outputs(convolution, block, runs, at_once, dy);
+    let packed = pack_outputs(convolution, block, runs, [at_once, n_along], dy);
     let panels_of = n_panels * block.rows * n_along;
 
     // As many channels as fill some registers, and slices of the batch, are a task.
@@ -249,59 +270,77 @@ pub fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f
             let n_channels = channels_at_once.min(n_in - first_channel);
             let taps = planes::taps(convolution, &planes, n_channels);
             let mut sums = vec![0.0; n_panels * block.rows * taps.len().next_multiple_of(block.columns)];
-            SCRATCH.with_borrow_mut(|Scratch { planes: buffer, right, .. }| {
-                for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
-                    let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
-                    let image_values = planes.n_values() * n_channels;
-                    let buffer = room(buffer, images.len() * image_values);
-                    let pixels = convolution.input_pixels();
-                    for (n, buffer) in images.clone().zip(buffer.chunks_exact_mut(image_values)) {
-                        let channel = n * convolution.channels[0] + g * n_in + first_channel;
-                        planes.fill(&x[channel * pixels..][..n_channels * pixels], buffer);
-                    }
-                    let starts = runs.starts(images.len(), image_values, planes.size[1]);
-                    let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
-                    let right_side = Right { planes: buffer, taps: &taps, starts: &starts, runs };
-                    product::multiply_along(block, left, n_along, &right_side, right, &mut sums);
+            let image_values = planes.n_values() * n_channels;
+            let mut buffer = Buffer::of(at_once * image_values);
+            for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
+                let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
+                let pixels = convolution.input_pixels();
+                for (n, buffer) in images.clone().zip(buffer.chunks_exact_mut(image_values)) {
+                    let channel = n * convolution.channels[0] + g * n_in + first_channel;
+                    vectorized(|| planes.fill::<C>(&x[channel * pixels..][..n_channels * pixels], buffer));
                 }
-            });
+                let starts = runs.starts(images.len(), image_values, planes.size[1]);
+                let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
+                let right = Right { planes: &buffer, taps: &taps, starts: &starts, runs };
+                product::multiply_along(block, left, n_along, &right, &mut sums);
+            }
             sums
         })
         .collect();
 
-    for ([g, b, _], sums) in tasks.iter().zip(partial) {
-        let first_channel = b * channels_at_once;
-        let n_values = channels_at_once.min(n_in - first_channel) * n_taps;
-        for (m, sums) in sums.chunks_exact(n_values.next_multiple_of(block.columns)).take(n_out).enumerate() {
-            let at = ((g * n_out + m) * n_in + first_channel) * n_taps;
-            dw[at..at + n_values].iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+    let row = n_in * n_taps;
+    dw.par_chunks_mut(row.max(1)).enumerate().for_each(|(at, dw)| {
+        dw.fill(0.0);
+        for ([g, b, _], sums) in tasks.iter().zip(&partial).filter(|([g, ..], _)| *g == at / n_out) {
+            let first = b * channels_at_once * n_taps;
+            let n_values = (channels_at_once * n_taps).min(row - first);
+            let sums = &sums[(at - g * n_out) * n_values.next_multiple_of(block.columns)..];
+            dw[first..first + n_values].iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
         }
-    }
+    });
 }
 
-/// `[group, round, panel, column, row]`: the gradients of the outputs, with zeros for the columns that do not count.
-fn pack_outputs(convolution: &Convolution, block: Block, runs: Runs, at_once: usize, dy: &[f32]) -> Vec<f32> {
+/// `[group, round, panel]` of panels as [`product`] has them, whose depth is `n_along` cells of the gradients of `at_once`
+/// images' outputs, with zeros for the columns that do not count.
+fn pack_outputs<C: Cell>(
+    convolution: &Convolution,
+    block: Block<C>,
+    runs: Runs,
+    [at_once, n_along]: [usize; 2],
+    dy: &[f32],
+) -> Buffer<C> {
     let [_, n_out] = convolution.group_channels();
     let n_rounds = convolution.batch.div_ceil(at_once);
     let n_panels = n_out.div_ceil(block.rows);
-    let n_columns = runs.n_columns();
-    let panel_values = at_once * n_columns * block.rows;
+    let panel_cells = n_along * block.rows;
     let pixels = convolution.output_pixels();
-    let [height, width] = runs.size;
-    let mut packed = vec![0.0; convolution.groups * n_rounds * n_panels * panel_values];
-    packed.par_chunks_mut(panel_values.max(1)).enumerate().for_each(|(i, panel)| {
+    let width = runs.size[1];
+    let mut packed = Buffer::of(convolution.groups * n_rounds * n_panels * panel_cells);
+    let pack = |i: usize, panel: &mut [C]| {
         let (g, round, p) = (i / (n_rounds * n_panels), i / n_panels % n_rounds, i % n_panels);
         let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
-        for (n, columns) in images.zip(panel.chunks_exact_mut(n_columns * block.rows)) {
-            for row in 0..block.rows.min(n_out - p * block.rows) {
-                let channel = n * convolution.channels[1] + g * n_out + p * block.rows + row;
-                let values = &dy[channel * pixels..][..pixels];
-                for y in 0..height {
-                    let to = columns[y * runs.padded_width * block.rows + row..].iter_mut().step_by(block.rows);
-                    to.zip(&values[y * width..][..width]).for_each(|(to, value)| *to = *value);
+        let mut line = Buffer::<f32>::of(n_along * 2);
+        line.fill(0.0);
+        for row in 0..block.rows {
+            let channel = g * n_out + p * block.rows + row;
+            if p * block.rows + row < n_out {
+                for (n, line) in images.clone().zip(line.chunks_exact_mut(runs.n_columns())) {
+                    let values = &dy[(n * convolution.channels[1] + channel) * pixels..][..pixels];
+                    for (to, from) in line.chunks_exact_mut(runs.padded_width).zip(values.chunks_exact(width)) {
+                        to[..width].copy_from_slice(from);
+                    }
                 }
+            } else {
+                line.fill(0.0);
+            }
+            let groups = panel.as_chunks_mut::<GROUP>().0.iter_mut().skip(row).step_by(block.rows);
+            for (cells, values) in groups.zip(line.chunks_exact(GROUP * C::DEPTH)) {
+                let mut numbers = [0.0; 2 * GROUP];
+                numbers[..GROUP * C::DEPTH].copy_from_slice(values);
+                product::write_group(&numbers, cells);
             }
         }
-    });
+    };
+    packed.par_chunks_mut(panel_cells.max(1)).enumerate().for_each(|(i, panel)| vectorized(|| pack(i, panel)));
     packed
 }

@@ -12,7 +12,7 @@ use burn::tensor::{DType, Shape, TensorData};
 
 use crate::geometry::Convolution;
 use crate::pointwise::{self, AdamStep, Channels};
-use crate::{Path, forward, input_gradient, weight_gradient};
+use crate::{Path, Precision, forward, input_gradient, weight_gradient};
 
 /// What has a kernel here.
 #[backend_extension(Flex, Autodiff)]
@@ -31,6 +31,12 @@ pub trait KernelOps: Backend {
 
     /// `dy` where `x` is positive, `slope` times as much elsewhere; constant in `x`.
     fn leaky_back(dy: FloatTensor<Self>, x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+
+    /// The hyperbolic tangent.
+    fn tanh(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `dy (1 - y²)`. It is not differentiable.
+    fn tanh_back(dy: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// `[N, C, H, W]` normalized by its own moments, with these, `[C]` each, which have no gradient.
     fn normalize(
@@ -67,12 +73,16 @@ pub trait KernelOps: Backend {
 
 impl KernelOps for Flex {
     fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
-        let kernel = |[x, weight]: [&[f32]; 2], y: &mut [f32]| forward(Path::best(), &convolution, x, weight, y);
+        let kernel = |[x, weight]: [&[f32]; 2], y: &mut [f32]| {
+            forward(Path::best(Precision::F32).unwrap(), &convolution, x, weight, y)
+        };
         run([x, weight], shape(&convolution, 1), kernel)
     }
 
     fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
-        let kernel = |[y, weight]: [&[f32]; 2], x: &mut [f32]| input_gradient(Path::best(), &convolution, y, weight, x);
+        let kernel = |[y, weight]: [&[f32]; 2], x: &mut [f32]| {
+            input_gradient(Path::best(Precision::F32).unwrap(), &convolution, y, weight, x)
+        };
         run([y, weight], shape(&convolution, 0), kernel)
     }
 
@@ -80,8 +90,9 @@ impl KernelOps for Flex {
         let [vertical, horizontal] = convolution.axes;
         let [n_in, _] = convolution.group_channels();
         let shape = Shape::new([convolution.channels[1], n_in, vertical.kernel, horizontal.kernel]);
-        let kernel =
-            |[x, y]: [&[f32]; 2], weight: &mut [f32]| weight_gradient(Path::best(), &convolution, x, y, weight);
+        let kernel = |[x, y]: [&[f32]; 2], weight: &mut [f32]| {
+            weight_gradient(Path::best(Precision::F32).unwrap(), &convolution, x, y, weight)
+        };
         run([x, y], shape, kernel)
     }
 
@@ -93,6 +104,16 @@ impl KernelOps for Flex {
     fn leaky_back(dy: FlexTensor, x: FlexTensor, slope: f32) -> FlexTensor {
         let shape = x.shape();
         run([dy, x], shape, |[dy, x], dx| pointwise::leaky_relu_gradient(dy, x, slope, dx))
+    }
+
+    fn tanh(x: FlexTensor) -> FlexTensor {
+        let shape = x.shape();
+        run([x], shape, |[x], y| pointwise::tanh(x, y))
+    }
+
+    fn tanh_back(dy: FlexTensor, y: FlexTensor) -> FlexTensor {
+        let shape = y.shape();
+        run([dy, y], shape, |[dy, y], dx| pointwise::tanh_gradient(dy, y, dx))
     }
 
     fn normalize(
@@ -295,6 +316,32 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
             OpsKind::Tracked(prep) => prep.finish((y.clone(), slope), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
+    }
+
+    fn tanh(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Tanh;
+
+        impl<B: Backend + KernelOps> Backward<B, 1> for Tanh {
+            /// The output.
+            type State = FloatTensor<B>;
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let y = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| B::tanh_back(grad, y));
+            }
+        }
+
+        let node = x.node();
+        let y = B::tanh(x.into_primitive());
+        match Tanh.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(y.clone(), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn tanh_back(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
     }
 
     fn leaky_back(dy: FloatTensor<Self>, x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {

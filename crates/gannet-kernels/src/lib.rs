@@ -12,6 +12,11 @@
 
 #[cfg(feature = "kernels")]
 mod geometry;
+
+#[cfg(feature = "kernels")]
+mod buffer;
+#[cfg(feature = "kernels")]
+mod cell;
 #[cfg(feature = "kernels")]
 mod path;
 #[cfg(feature = "kernels")]
@@ -34,6 +39,8 @@ pub use extension::KernelOps;
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
 #[cfg(feature = "kernels")]
-pub use path::{Path, peak_gflops};
+pub use path::{Path, Precision, peak_gflops};
 pub use pointwise::AdamStep;
-pub use tensors::{adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent, squared_norm};
+pub use tensors::{
+    adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
+};

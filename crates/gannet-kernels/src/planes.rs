@@ -3,6 +3,7 @@
 //! With stride s, output x of tap t reads padded input x s + t. The input is therefore split into s interleaved planes for
 //! each direction, with the padding written out: a tap then reads a run of one plane, whatever the stride.
 
+use crate::cell::Cell;
 use crate::geometry::Convolution;
 
 /// How the channels of one image are split.
@@ -30,17 +31,18 @@ impl Planes {
     }
 
     /// Writes the planes of `channels`, whole channels of an image, one after the other.
-    pub(crate) fn fill(&self, channels: &[f32], planes: &mut [f32]) {
+    #[inline(always)]
+    pub(crate) fn fill<C: Cell>(&self, channels: &[f32], planes: &mut [C::Value]) {
         let [h, w] = self.image;
         for (channel, planes) in channels.chunks_exact(h * w).zip(planes.chunks_exact_mut(self.n_values())) {
+            planes.fill(C::Value::default());
             let mut rows = planes.chunks_exact_mut(self.size[1]);
             for phase_y in 0..self.stride[0] {
                 for phase_x in 0..self.stride[1] {
-                    for y in 0..self.size[0] {
-                        let Some(row) = rows.next() else { return };
-                        match (y * self.stride[0] + phase_y).checked_sub(self.before[0]).filter(|&y| y < h) {
-                            Some(y) => self.fill_row(&channel[y * w..][..w], phase_x, row),
-                            None => row.fill(0.0),
+                    for (y, row) in rows.by_ref().take(self.size[0]).enumerate() {
+                        let y = (y * self.stride[0] + phase_y).wrapping_sub(self.before[0]);
+                        if y < h {
+                            self.fill_row::<C>(&channel[y * w..][..w], phase_x, row);
                         }
                     }
                 }
@@ -48,21 +50,27 @@ impl Planes {
         }
     }
 
-    fn fill_row(&self, pixels: &[f32], phase: usize, row: &mut [f32]) {
+    #[inline(always)]
+    fn fill_row<C: Cell>(&self, pixels: &[f32], phase: usize, row: &mut [C::Value]) {
         let (stride, before) = (self.stride[1], self.before[1]);
         // The first and the end of those places whose pixel lies in the image.
         let first = before.saturating_sub(phase).div_ceil(stride).min(row.len());
         let end = (before + pixels.len()).saturating_sub(phase).div_ceil(stride).clamp(first, row.len());
-        row[..first].fill(0.0);
-        row[end..].fill(0.0);
         if first == end {
             return;
         }
         let pixels = &pixels[first * stride + phase - before..];
+        let row = &mut row[first..end];
         match stride {
-            1 => row[first..end].copy_from_slice(&pixels[..end - first]),
-            2 => row[first..end].iter_mut().zip(pixels.chunks(2)).for_each(|(to, from)| *to = from[0]),
-            _ => row[first..end].iter_mut().zip(pixels.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+            1 => row.iter_mut().zip(pixels).for_each(|(to, from)| *to = C::value(*from)),
+            2 => {
+                let (pairs, last) = pixels.as_chunks::<2>();
+                row.iter_mut().zip(pairs).for_each(|(to, [from, _])| *to = C::value(*from));
+                if let ([from], Some(to)) = (last, row.get_mut(pairs.len())) {
+                    *to = C::value(*from);
+                }
+            }
+            _ => row.iter_mut().zip(pixels.iter().step_by(stride)).for_each(|(to, from)| *to = C::value(*from)),
         }
     }
 }
@@ -141,7 +149,7 @@ mod tests {
     fn planes_hold_every_other_pixel_between_zeros() {
         let planes = Planes { image: [1, 5], stride: [1, 2], before: [0, 1], size: [1, 4] };
         let mut values = vec![9.0; planes.n_values()];
-        planes.fill(&[1.0, 2.0, 3.0, 4.0, 5.0], &mut values);
+        planes.fill::<f32>(&[1.0, 2.0, 3.0, 4.0, 5.0], &mut values);
         // Padded: 0 1 2 3 4 5 0 0.
         assert_eq!(values, [0.0, 2.0, 4.0, 0.0, 1.0, 3.0, 5.0, 0.0]);
     }

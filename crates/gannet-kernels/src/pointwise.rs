@@ -4,24 +4,65 @@
 
 use rayon::prelude::*;
 
+use crate::path::vectorized;
+
 /// Values that are worth a task.
 const PIECE: usize = 1 << 15;
+/// Values that are computed together, so that no compiler makes a branch of a choice.
+const LANES: usize = 16;
+
+/// `to = of(a, b)` for each place.
+fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Sync) {
+    assert_eq!([a.len(), b.len()], [to.len(); 2]);
+    to.par_chunks_mut(PIECE).zip(a.par_chunks(PIECE).zip(b.par_chunks(PIECE))).for_each(|(to, (a, b))| {
+        vectorized(|| {
+            let ((to, to_rest), (a, a_rest), (b, b_rest)) =
+                (to.as_chunks_mut::<LANES>(), a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+            for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b)) {
+                *to = std::array::from_fn(|lane| of(a[lane], b[lane]));
+            }
+            to_rest.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(to, (a, b))| *to = of(*a, *b));
+        });
+    });
+}
 
 /// `x` where positive, `slope x` elsewhere.
 pub(crate) fn leaky_relu(x: &[f32], slope: f32, y: &mut [f32]) {
-    y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(y, x)| {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = if *x > 0.0 { *x } else { slope * x });
-    });
+    each(y, x, x, |x, _| if x > 0.0 { x } else { slope * x });
 }
 
 /// `dy` where `x` is positive, `slope dy` elsewhere. `x` may be the activation's input or its output.
 pub(crate) fn leaky_relu_gradient(dy: &[f32], x: &[f32], slope: f32, dx: &mut [f32]) {
-    assert_eq!([dy.len(), x.len()], [dx.len(); 2]);
-    dx.par_chunks_mut(PIECE).zip(dy.par_chunks(PIECE)).zip(x.par_chunks(PIECE)).for_each(|((dx, dy), x)| {
-        for ((dx, dy), x) in dx.iter_mut().zip(dy).zip(x) {
-            *dx = if *x > 0.0 { *dy } else { slope * dy };
-        }
-    });
+    each(dx, dy, x, |dy, x| dy * if x > 0.0 { 1.0 } else { slope });
+}
+
+/// The hyperbolic tangent, within 4e-7 of its size.
+pub(crate) fn tanh(x: &[f32], y: &mut [f32]) {
+    each(y, x, x, |x, _| tanh_of(x));
+}
+
+/// The gradient of the hyperbolic tangent's input from its output `y`.
+pub(crate) fn tanh_gradient(dy: &[f32], y: &[f32], dx: &mut [f32]) {
+    each(dx, dy, y, |dy, y| dy * (1.0 - y * y));
+}
+
+/// By e / (e + 2) with e = exp(2 |x|) - 1 = 2ⁿ (exp(r) - 1) + 2ⁿ - 1, where |r| <= ln(2) / 2 is left for a series.
+#[inline(always)]
+fn tanh_of(x: f32) -> f32 {
+    /// Two parts of ln(2), of which n times the first is exact.
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    /// From there on the result is 1.
+    const END: f32 = 9.1;
+    let y = 2.0 * x.abs().min(END);
+    let n = (y * std::f32::consts::LOG2_E + 0.5).floor();
+    let r = y - n * LN_2[0] - n * LN_2[1];
+    // The series of (exp(r) - 1) / r, from 1 / 7! on.
+    let series =
+        [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0, 1.0].iter().fold(0.0, |sum, factorial| sum * r + 1.0 / factorial);
+    let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
+    let e = power * (series * r) + (power - 1.0);
+    // What is no number must stay so, which `min` forgets.
+    if x.is_nan() { x } else { (e / (e + 2.0)).copysign(x) }
 }
 
 /// Of a batch of images: `[N, C, pixels]`.
@@ -32,37 +73,25 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    /// For each channel the sums over batch and pixels of two functions of the values of `a` and `b`, taken in f32 over
-    /// an image's pixels and in f64 over images.
-    fn sums(self, a: &[f32], b: &[f32], of: impl Fn(usize, f32, f32) -> [f32; 2] + Sync) -> Vec<[f64; 2]> {
+    /// For each channel, what `of` adds up from the rows of `a` and `b` of each image.
+    fn fold<T: Default + Send>(
+        self,
+        a: &[f32],
+        b: &[f32],
+        of: impl Fn(usize, &[f32], &[f32], &mut T) + Sync,
+    ) -> Vec<T> {
         let Self { n_channels, n_pixels } = self;
-        let rows = |values: &[f32], channel: usize| channel * n_pixels..values.len();
+        let rows = |channel: usize| (channel..a.len() / n_pixels.max(1)).step_by(n_channels).map(|row| row * n_pixels);
         (0..n_channels)
             .into_par_iter()
             .map(|channel| {
-                let mut sums = [0.0; 2];
-                let images = a[rows(a, channel)].chunks(n_channels * n_pixels);
-                for (a, b) in images.zip(b[rows(b, channel)].chunks(n_channels * n_pixels)) {
-                    const LANES: usize = 16;
-                    let mut lanes = [[0.0f32; LANES]; 2];
-                    let [(a, rest_a), (b, rest_b)] = [a, b].map(|values| values[..n_pixels].as_chunks::<LANES>());
-                    for (a, b) in a.iter().zip(b) {
-                        for lane in 0..LANES {
-                            let [first, second] = of(channel, a[lane], b[lane]);
-                            lanes[0][lane] += first;
-                            lanes[1][lane] += second;
-                        }
+                let mut folded = T::default();
+                vectorized(|| {
+                    for row in rows(channel) {
+                        of(channel, &a[row..row + n_pixels], &b[row..row + n_pixels], &mut folded);
                     }
-                    for (lane, (a, b)) in rest_a.iter().zip(rest_b).enumerate() {
-                        let [first, second] = of(channel, *a, *b);
-                        lanes[0][lane] += first;
-                        lanes[1][lane] += second;
-                    }
-                    for (sum, lanes) in sums.iter_mut().zip(lanes) {
-                        *sum += f64::from(lanes.iter().sum::<f32>());
-                    }
-                }
-                sums
+                });
+                folded
             })
             .collect()
     }
@@ -75,26 +104,45 @@ impl Channels {
         to.par_chunks_mut(size).zip(a.par_chunks(size)).zip(b.par_chunks(size)).enumerate().for_each(
             |(piece, ((to, a), b))| {
                 let rows = to.chunks_mut(n_pixels).zip(a.chunks(n_pixels)).zip(b.chunks(n_pixels));
-                for (row, ((to, a), b)) in rows.enumerate() {
-                    write((piece * n_rows + row) % n_channels, to, a, b);
-                }
+                vectorized(|| {
+                    for (row, ((to, a), b)) in rows.enumerate() {
+                        write((piece * n_rows + row) % n_channels, to, a, b);
+                    }
+                });
             },
         );
     }
 }
 
-/// Mean and biased variance of each channel.
+/// The sum of `of(a, b)` over a row, in f32.
+#[inline(always)]
+fn sum(a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += of(*a, *b));
+    }
+    lanes.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(sum, (a, b))| *sum += of(*a, *b));
+    f64::from(lanes.iter().sum::<f32>())
+}
+
+/// Mean and biased variance of each channel: from those of each row, while it is near, and of the rows' means in f64.
 pub(crate) fn moments(channels: Channels, x: &[f32]) -> [Vec<f32>; 2] {
+    let n_row = channels.n_pixels as f64;
     let n = (x.len() / channels.n_channels) as f64;
-    let means: Vec<f32> =
-        channels.sums(x, x, |_, x, _| [x, 0.0]).into_iter().map(|[sum, _]| (sum / n) as f32).collect();
-    let centred = |channel: usize, x: f32, _: f32| {
-        let difference = x - means[channel];
-        [difference * difference, difference]
-    };
-    let variances = channels.sums(x, x, centred);
-    let variances = variances.into_iter().map(|[squares, rest]| ((squares - rest * rest / n) / n) as f32).collect();
-    [means, variances]
+    let sums = channels.fold(x, x, |_, row, _, [total, squared_means, within]: &mut [f64; 3]| {
+        let mean = sum(row, row, |x, _| x) / n_row;
+        let centre = mean as f32;
+        *total += mean * n_row;
+        *squared_means += mean * mean * n_row;
+        // The rest corrects for the rounding of the centre.
+        *within += sum(row, row, |x, _| (x - centre) * (x - centre)) - n_row * (mean - f64::from(centre)).powi(2);
+    });
+    let variance = |[total, squared_means, within]: [f64; 3]| (within + squared_means - total * total / n) / n;
+    [
+        sums.iter().map(|[total, ..]| (total / n) as f32).collect(),
+        sums.iter().map(|sums| variance(*sums).max(0.0) as f32).collect(),
+    ]
 }
 
 /// `(x - mean) scale + shift` for each channel.
@@ -116,7 +164,11 @@ pub(crate) fn normalize_gradient(
 ) -> [Vec<f32>; 2] {
     assert_eq!([dy.len(), x.len()], [dx.len(); 2]);
     let n = (x.len() / channels.n_channels) as f64;
-    let sums = channels.sums(dy, x, |channel, dy, x| [dy, dy * (x - means[channel]) * inverse[channel]]);
+    let sums = channels.fold(dy, x, |channel, dy, x, [total, along]: &mut [f64; 2]| {
+        let mean = means[channel];
+        *total += sum(dy, x, |dy, _| dy);
+        *along += sum(dy, x, |dy, x| dy * (x - mean)) * f64::from(inverse[channel]);
+    });
     let constants: Vec<[f32; 4]> = sums
         .iter()
         .zip(inverse.iter().zip(weights))
@@ -157,40 +209,46 @@ pub(crate) fn adam(step: AdamStep, weight: &[f32], gradient: &[f32], moments: [&
     let [first, second] = moments.map(|moment| moment.par_chunks_mut(PIECE));
     let pieces = moved.par_chunks_mut(PIECE).zip(weight.par_chunks(PIECE)).zip(gradient.par_chunks(PIECE));
     pieces.zip(first.zip(second)).for_each(|(((moved, weight), gradient), (first, second))| {
-        let values = moved.iter_mut().zip(weight).zip(gradient).zip(first.iter_mut().zip(second));
-        for (((moved, weight), gradient), (first, second)) in values {
-            *second = *second * beta_2 + gradient * gradient * (1.0 - beta_2);
-            *first = *first * beta_1 + gradient * (1.0 - beta_1);
-            let root = (*second / correction_2).sqrt();
-            *moved = weight - *first / correction_1 / (root + epsilon) * learning_rate;
-        }
+        vectorized(|| {
+            let values = moved.iter_mut().zip(weight).zip(gradient).zip(first.iter_mut().zip(second));
+            for (((moved, weight), gradient), (first, second)) in values {
+                *second = *second * beta_2 + gradient * gradient * (1.0 - beta_2);
+                *first = *first * beta_1 + gradient * (1.0 - beta_1);
+                let root = (*second / correction_2).sqrt();
+                *moved = weight - *first / correction_1 / (root + epsilon) * learning_rate;
+            }
+        });
     });
 }
 
 /// `average share + value (1 - share)`.
 pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f32]) {
-    assert_eq!([average.len(), value.len()], [blended.len(); 2]);
-    blended.par_chunks_mut(PIECE).zip(average.par_chunks(PIECE)).zip(value.par_chunks(PIECE)).for_each(
-        |((blended, average), value)| {
-            for ((blended, average), value) in blended.iter_mut().zip(average).zip(value) {
-                *blended = average * share + value * (1.0 - share);
-            }
-        },
-    );
+    each(blended, average, value, |average, value| average * share + value * (1.0 - share));
 }
 
 /// The sum of squares: of each piece in f32, over pieces in f64.
 pub(crate) fn squared_norm(x: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let piece = |x: &[f32]| {
-        let (whole, rest) = x.as_chunks::<LANES>();
-        let mut lanes = [0.0f32; LANES];
-        for values in whole {
-            lanes.iter_mut().zip(values).for_each(|(sum, x)| *sum += x * x);
-        }
-        lanes.iter_mut().zip(rest).for_each(|(sum, x)| *sum += x * x);
-        f64::from(lanes.iter().sum::<f32>())
-    };
-    let pieces: Vec<f64> = x.par_chunks(PIECE).map(piece).collect();
+    let pieces: Vec<f64> = x.par_chunks(PIECE).map(|x| vectorized(|| sum(x, x, |x, _| x * x))).collect();
     pieces.iter().sum::<f64>() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tanh_is_within_a_few_roundings() {
+        let x: Vec<f32> = (-200_000..=200_000).map(|i| (i as f32 / 15_000.0).powi(3) / 60.0).collect();
+        let mut y = vec![0.0; x.len()];
+        tanh(&x, &mut y);
+        for (x, y) in x.iter().zip(&y) {
+            let expected = f64::from(*x).tanh();
+            assert!((f64::from(*y) - expected).abs() <= 4e-7 * expected.abs(), "{x}: {y}, expected {expected}");
+        }
+        let ends = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-40];
+        let mut y = ends;
+        tanh(&ends, &mut y);
+        assert_eq!(y[..4].iter().map(|y| y.to_bits()).collect::<Vec<_>>(), [0.0f32, -0.0, 1.0, -1.0].map(f32::to_bits));
+        assert!(y[4].is_nan() && (y[5] - 1e-40).abs() < 1e-44);
+    }
 }

@@ -2,35 +2,52 @@
 
 use rayon::prelude::*;
 
-use crate::path::Block;
+use crate::buffer::Buffer;
+use crate::cell::Cell;
+use crate::path::{Block, GROUP, vectorized};
 use crate::planes::Runs;
 
 /// Columns that are computed together: their right side stays in the second-level cache.
 const COLUMNS: usize = 256;
-/// Products that are added before the sums are stored: a panel of the left side stays in the first-level cache.
+/// Cells that are multiplied before the sums are stored: a panel of the left side stays in the first-level cache.
 const DEPTH: usize = 256;
-/// Values of a cache line.
-const LINE: usize = 16;
 
-/// The left side: panels of as many rows as a block has, each `[depth, rows]`.
-pub(crate) struct Left {
-    values: Vec<f32>,
+/// The left side: panels of as many rows as a block has, each `[groups, rows, GROUP]` with zeros behind the depth.
+pub(crate) struct Left<C> {
+    values: Buffer<C>,
     pub(crate) n_rows: usize,
     depth: usize,
-    block: Block,
+    block: Block<C>,
 }
 
-impl Left {
-    /// Row m has `values[rows[m] + offsets[k]]` at k.
-    pub(crate) fn pack(block: Block, values: &[f32], rows: &[usize], offsets: &[usize]) -> Self {
-        let depth = offsets.len();
-        let mut packed = vec![0.0; rows.len().div_ceil(block.rows) * block.rows * depth];
-        let panels = packed.par_chunks_mut((block.rows * depth).max(1));
-        panels.zip(rows.par_chunks(block.rows)).for_each(|(panel, rows)| {
-            for (to, offset) in panel.chunks_exact_mut(block.rows).zip(offsets) {
-                to.iter_mut().zip(rows).for_each(|(to, row)| *to = values[row + offset]);
+impl<C: Cell> Left<C> {
+    /// Row m has `values[rows[m] + offsets[k]]` at k. The offsets ascend.
+    pub(crate) fn pack(block: Block<C>, values: &[f32], rows: &[usize], offsets: &[usize]) -> Self {
+        let depth = offsets.len().div_ceil(C::DEPTH);
+        let n_panels = rows.len().div_ceil(block.rows);
+        let size = depth.next_multiple_of(GROUP) * block.rows;
+        let mut packed = Buffer::of(n_panels * size);
+        let pack = |panel: &mut [C], rows: &[usize]| {
+            let groups = panel.chunks_exact_mut(GROUP * block.rows).zip(offsets.chunks(GROUP * C::DEPTH));
+            for (group, offsets) in groups {
+                let is_run = offsets[offsets.len() - 1] - offsets[0] == offsets.len() - 1;
+                for (r, cells) in group.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+                    let mut gathered = [0.0; 2 * GROUP];
+                    match rows.get(r) {
+                        Some(row) if is_run => {
+                            gathered[..offsets.len()].copy_from_slice(&values[row + offsets[0]..][..offsets.len()]);
+                        }
+                        Some(row) => {
+                            gathered.iter_mut().zip(offsets).for_each(|(to, offset)| *to = values[row + offset])
+                        }
+                        None => {}
+                    }
+                    write_group(&gathered, cells);
+                }
             }
-        });
+        };
+        let panels = packed.par_chunks_mut(size.max(1)).zip(rows.par_chunks(block.rows));
+        panels.for_each(|(panel, rows)| vectorized(|| pack(panel, rows)));
         Self { values: packed, n_rows: rows.len(), depth, block }
     }
 
@@ -41,28 +58,25 @@ impl Left {
     pub(crate) fn rows_of_panel(&self) -> usize {
         self.block.rows
     }
-}
 
-/// Memory that a thread uses again.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    pub(crate) planes: Vec<f32>,
-    pub(crate) right: Vec<f32>,
-    pub(crate) sums: Vec<f32>,
-}
-
-/// `n` values of `buffer`, whatever they are, from the start of a cache line.
-pub(crate) fn room(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
-    if buffer.len() < n + LINE {
-        buffer.resize(n + LINE, 0.0);
+    /// Some cells of all rows of a panel, from the start of a group.
+    fn cells(&self, panel: usize, first: usize, n: usize) -> &[C] {
+        let at = panel * self.depth.next_multiple_of(GROUP) + first;
+        &self.values[at * self.block.rows..][..n.next_multiple_of(GROUP) * self.block.rows]
     }
-    let first = buffer.as_ptr().align_offset(LINE * size_of::<f32>());
-    &mut buffer[first..first + n]
+}
+
+/// A group of cells from the first of `numbers`.
+#[inline(always)]
+pub(crate) fn write_group<C: Cell>(numbers: &[f32; 2 * GROUP], cells: &mut [C; GROUP]) {
+    for (i, cell) in cells.iter_mut().enumerate() {
+        *cell = C::join([C::value(numbers[i * C::DEPTH]), C::value(numbers[(i * C::DEPTH) + C::DEPTH - 1])]);
+    }
 }
 
 /// What the right side is: at row k and chunk c, the values of `planes` from `taps[k] + starts[c]`.
-pub(crate) struct Right<'a> {
-    pub(crate) planes: &'a [f32],
+pub(crate) struct Right<'a, C: Cell> {
+    pub(crate) planes: &'a [C::Value],
     pub(crate) taps: &'a [usize],
     pub(crate) starts: &'a [usize],
     pub(crate) runs: Runs,
@@ -70,107 +84,138 @@ pub(crate) struct Right<'a> {
 
 /// Multiplies the `panels` of `left` with `right`. Calls `emit` with some chunks, their sums and the distance between
 /// rows of sums.
-pub(crate) fn multiply(
-    left: &Left,
+pub(crate) fn multiply<C: Cell>(
+    left: &Left<C>,
     panels: std::ops::Range<usize>,
-    right: &Right<'_>,
-    [packed, sums]: [&mut Vec<f32>; 2],
+    right: &Right<'_, C>,
     mut emit: impl FnMut(std::ops::Range<usize>, &[f32], usize),
 ) {
     let block @ Block { rows, columns, .. } = left.block;
     let chunk = right.runs.chunk;
-    let sums = room(sums, panels.len() * rows * COLUMNS);
-    let packed = room(packed, DEPTH * COLUMNS);
+    let mut sums = Buffer::of(panels.len() * rows * COLUMNS);
+    let mut packed = Buffer::of(DEPTH * columns);
     for (i, starts) in right.starts.chunks(COLUMNS / chunk).enumerate() {
         if left.depth == 0 {
             sums.fill(0.0); // Pixels that no tap reaches, between strides wider than the kernel.
-        } else {
-            let n_panels = (starts.len() * chunk).div_ceil(columns);
-            for first in (0..left.depth).step_by(DEPTH) {
-                let taps = &right.taps[first..left.depth.min(first + DEPTH)];
-                for (starts, panel) in starts.chunks(columns / chunk).zip(packed.chunks_exact_mut(taps.len() * columns))
-                {
-                    pack_chunks(chunk, right.planes, taps, starts, panel, columns);
-                }
-                for (n, packed) in packed.chunks_exact(taps.len() * columns).take(n_panels).enumerate() {
-                    for (panel, sums) in panels.clone().zip(sums.chunks_exact_mut(rows * COLUMNS)) {
-                        let left = &left.values[(panel * left.depth + first) * rows..][..taps.len() * rows];
-                        block.multiply(left, packed, &mut sums[n * columns..], COLUMNS, first > 0);
-                    }
+        }
+        for (at, taps) in right.taps.chunks(DEPTH * C::DEPTH).enumerate() {
+            let depth = taps.len().div_ceil(C::DEPTH);
+            let packed = &mut packed[..depth.next_multiple_of(GROUP) * columns];
+            for (n, starts) in starts.chunks(columns / chunk).enumerate() {
+                pack_chunks(chunk, right.planes, taps, starts, packed, columns);
+                for (panel, sums) in panels.clone().zip(sums.chunks_exact_mut(rows * COLUMNS)) {
+                    let left = left.cells(panel, at * DEPTH, depth);
+                    block.multiply(depth, left, packed, &mut sums[n * columns..], COLUMNS, at > 0);
                 }
             }
         }
         let first = i * (COLUMNS / chunk);
-        emit(first..first + starts.len(), sums, COLUMNS);
+        emit(first..first + starts.len(), &sums, COLUMNS);
     }
 }
 
-/// `[taps, columns]` from the chunks at `starts`.
-fn pack_chunks(chunk: usize, planes: &[f32], taps: &[usize], starts: &[usize], panel: &mut [f32], columns: usize) {
-    match chunk {
-        16 => pack_chunks_of::<16>(planes, taps, starts, panel, columns),
-        8 => pack_chunks_of::<8>(planes, taps, starts, panel, columns),
-        4 => pack_chunks_of::<4>(planes, taps, starts, panel, columns),
-        _ => pack_chunks_of::<1>(planes, taps, starts, panel, columns),
-    }
+/// `[depth, columns]` from the chunks at `starts`, with zeros behind the depth.
+fn pack_chunks<C: Cell>(
+    chunk: usize,
+    planes: &[C::Value],
+    taps: &[usize],
+    starts: &[usize],
+    panel: &mut [C],
+    columns: usize,
+) {
+    vectorized(|| match chunk {
+        16 => pack_chunks_of::<C, 16>(planes, taps, starts, panel, columns),
+        8 => pack_chunks_of::<C, 8>(planes, taps, starts, panel, columns),
+        4 => pack_chunks_of::<C, 4>(planes, taps, starts, panel, columns),
+        _ => pack_chunks_of::<C, 1>(planes, taps, starts, panel, columns),
+    });
 }
 
-fn pack_chunks_of<const N: usize>(planes: &[f32], taps: &[usize], starts: &[usize], panel: &mut [f32], columns: usize) {
-    for (tap, row) in taps.iter().zip(panel.chunks_exact_mut(columns)) {
-        let planes = &planes[*tap..];
+#[inline(always)]
+fn pack_chunks_of<C: Cell, const N: usize>(
+    planes: &[C::Value],
+    taps: &[usize],
+    starts: &[usize],
+    panel: &mut [C],
+    columns: usize,
+) {
+    let reach = taps.iter().max().zip(starts.iter().max()).map_or(0, |(tap, start)| tap + start + N);
+    assert!(reach <= planes.len());
+    // SAFETY: no tap reaches further than just checked.
+    let run = |at: usize| unsafe { &*planes.as_ptr().add(at).cast::<[C::Value; N]>() };
+    let mut rows = panel.chunks_exact_mut(columns);
+    for (taps, row) in taps.chunks(C::DEPTH).zip(&mut rows) {
+        // Where the last cell has but one tap, the left side is zero at the other.
+        let [first, second] = [taps[0], taps[taps.len() - 1]];
         for (start, to) in starts.iter().zip(row.as_chunks_mut::<N>().0) {
-            to.copy_from_slice(&planes[*start..*start + N]);
+            *to = C::join_runs(run(first + start), run(second + start));
         }
     }
+    rows.for_each(|row| row.fill(C::default()));
 }
 
 /// `sums[m][j] += sum over columns of rows[m] times the run at taps[j]`: the product over what [`multiply`] has as columns.
-/// `left` holds panels `[columns, rows]` of the left side, one after the other; `right.starts` are its chunks.
-pub(crate) fn multiply_along(
-    block: Block,
-    left: &[f32],
+/// `left` holds panels of `n_along` cells, laid out as those of [`Left`]; `right.starts` are its chunks.
+pub(crate) fn multiply_along<C: Cell>(
+    block: Block<C>,
+    left: &[C],
     n_along: usize,
-    right: &Right<'_>,
-    packed: &mut Vec<f32>,
+    right: &Right<'_, C>,
     sums: &mut [f32],
 ) {
     let Block { rows, columns, .. } = block;
     let chunk = right.runs.chunk;
     let n_panels = right.taps.len().div_ceil(columns);
     let stride = n_panels * columns;
-    let packed = room(packed, n_panels * columns * (DEPTH + chunk));
-    let chunks_at_once = DEPTH / chunk;
-    for (i, starts) in right.starts.chunks(chunks_at_once).enumerate() {
-        let depth = starts.len() * chunk;
-        for (taps, panel) in right.taps.chunks(columns).zip(packed.chunks_exact_mut(depth * columns)) {
-            pack_across(chunk, right.planes, taps, starts, panel, columns);
-        }
-        for (n, packed) in packed.chunks_exact(depth * columns).take(n_panels).enumerate() {
+    let mut packed = Buffer::of(n_panels * columns * DEPTH);
+    for (i, starts) in right.starts.chunks(DEPTH * C::DEPTH / chunk).enumerate() {
+        let depth = starts.len() * chunk / C::DEPTH;
+        let padded = depth.next_multiple_of(GROUP);
+        let panels = packed.chunks_exact_mut(padded * columns).zip(right.taps.chunks(columns));
+        for (n, (packed, taps)) in panels.enumerate() {
+            pack_across(chunk, right.planes, taps, starts, packed, columns);
             for (left, sums) in left.chunks_exact(n_along * rows).zip(sums.chunks_exact_mut(rows * stride)) {
-                let left = &left[i * chunks_at_once * chunk * rows..][..depth * rows];
-                block.multiply(left, packed, &mut sums[n * columns..], stride, true);
+                let left = &left[i * DEPTH * rows..][..padded * rows];
+                block.multiply(depth, left, packed, &mut sums[n * columns..], stride, true);
             }
         }
     }
 }
 
-/// `[values of the chunks at starts, columns]`, column j read at `taps[j]`.
-fn pack_across(chunk: usize, planes: &[f32], taps: &[usize], starts: &[usize], panel: &mut [f32], columns: usize) {
-    match chunk {
-        16 => pack_across_of::<16>(planes, taps, starts, panel, columns),
-        8 => pack_across_of::<8>(planes, taps, starts, panel, columns),
-        4 => pack_across_of::<4>(planes, taps, starts, panel, columns),
-        _ => pack_across_of::<1>(planes, taps, starts, panel, columns),
-    }
+/// `[values of the chunks at starts, columns]`, column j read at `taps[j]`, with zeros behind the depth.
+fn pack_across<C: Cell>(
+    chunk: usize,
+    planes: &[C::Value],
+    taps: &[usize],
+    starts: &[usize],
+    panel: &mut [C],
+    columns: usize,
+) {
+    vectorized(|| match chunk {
+        16 => pack_across_of::<C, 16>(planes, taps, starts, panel, columns),
+        8 => pack_across_of::<C, 8>(planes, taps, starts, panel, columns),
+        4 => pack_across_of::<C, 4>(planes, taps, starts, panel, columns),
+        _ => pack_across_of::<C, 1>(planes, taps, starts, panel, columns),
+    });
 }
 
-fn pack_across_of<const N: usize>(planes: &[f32], taps: &[usize], starts: &[usize], panel: &mut [f32], columns: usize) {
-    for (start, rows) in starts.iter().zip(panel.chunks_exact_mut(N * columns)) {
+#[inline(always)]
+fn pack_across_of<C: Cell, const N: usize>(
+    planes: &[C::Value],
+    taps: &[usize],
+    starts: &[usize],
+    panel: &mut [C],
+    columns: usize,
+) {
+    let mut chunks = panel.chunks_exact_mut(N / C::DEPTH * columns);
+    for (start, rows) in starts.iter().zip(&mut chunks) {
         for (column, tap) in taps.iter().enumerate() {
             let values = &planes[start + tap..][..N];
-            for (i, value) in values.iter().enumerate() {
-                rows[i * columns + column] = *value;
+            for (i, values) in values.chunks_exact(C::DEPTH).enumerate() {
+                rows[i * columns + column] = C::join([values[0], values[C::DEPTH - 1]]);
             }
         }
     }
+    let n = starts.len() * (N / C::DEPTH) * columns;
+    panel[n..].fill(C::default());
 }

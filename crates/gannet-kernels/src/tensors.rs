@@ -84,6 +84,15 @@ pub fn leaky_relu_tangent<const D: usize>(dx: Tensor<D>, x: Tensor<D>, slope: f3
     dx * (x.detach().greater_elem(0.0).float() * (1.0 - slope) + slope)
 }
 
+/// The hyperbolic tangent.
+pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        return Tensor::from_dispatch(Dispatch::tanh(x.into_dispatch()));
+    }
+    x.tanh()
+}
+
 /// `[N, C, H, W]` normalized by the mean and biased variance of each channel over batch and pixels, times `weight`, plus
 /// `bias`; and these moments, `[C]` each, without a gradient (Ioffe and Szegedy 2015, algorithm 1).
 pub fn batch_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> (Tensor<4>, [Tensor<1>; 2]) {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use gannet_kernels::{Axis, Convolution, Path, forward, input_gradient, weight_gradient};
+use gannet_kernels::{Axis, Convolution, Path, Precision, forward, input_gradient, weight_gradient};
 use proptest::prelude::*;
 
 /// Error allowed, relative to the sum of absolute values of what is added.
@@ -56,26 +56,35 @@ fn assert_close(what: &str, c: &Convolution, path: Path, ours: &[f32], sums: &[[
 }
 
 fn check(c: &Convolution, seed: u64) {
-    let (x, w, dy) = (numbers(c.n_input(), seed), numbers(c.n_weights(), seed + 1), numbers(c.n_output(), seed + 2));
-    let [mut y_sums, mut dx_sums, mut dw_sums] = [dy.len(), x.len(), w.len()].map(|n| vec![[0.0; 2]; n]);
-    each(c, |i, t, o| {
-        for (sums, at, a, b) in
-            [(&mut y_sums, o, x[i], w[t]), (&mut dx_sums, i, dy[o], w[t]), (&mut dw_sums, t, x[i], dy[o])]
-        {
-            let product = f64::from(a) * f64::from(b);
-            sums[at][0] += product;
-            sums[at][1] += product.abs();
+    for precision in [Precision::F32, Precision::Bf16] {
+        let paths = Path::available().iter().filter(|path| path.precision() == precision);
+        // Products of bf16 are exact, so that paths for them are as close where their operands are bf16 already.
+        let operand = |n: usize, seed: u64| -> Vec<f32> {
+            let round = |x: f32| if precision == Precision::Bf16 { (x * 64.0).round() / 64.0 } else { x };
+            numbers(n, seed).into_iter().map(round).collect()
+        };
+        let (x, w, dy) =
+            (operand(c.n_input(), seed), operand(c.n_weights(), seed + 1), operand(c.n_output(), seed + 2));
+        let [mut y_sums, mut dx_sums, mut dw_sums] = [dy.len(), x.len(), w.len()].map(|n| vec![[0.0; 2]; n]);
+        each(c, |i, t, o| {
+            for (sums, at, a, b) in
+                [(&mut y_sums, o, x[i], w[t]), (&mut dx_sums, i, dy[o], w[t]), (&mut dw_sums, t, x[i], dy[o])]
+            {
+                let product = f64::from(a) * f64::from(b);
+                sums[at][0] += product;
+                sums[at][1] += product.abs();
+            }
+        });
+        for &path in paths {
+            // What was in the results before must not matter.
+            let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![f32::NAN; n]);
+            forward(path, c, &x, &w, &mut y);
+            assert_close("output", c, path, &y, &y_sums);
+            input_gradient(path, c, &dy, &w, &mut dx);
+            assert_close("input gradient", c, path, &dx, &dx_sums);
+            weight_gradient(path, c, &x, &dy, &mut dw);
+            assert_close("weight gradient", c, path, &dw, &dw_sums);
         }
-    });
-    for path in Path::available() {
-        // What was in the results before must not matter.
-        let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![f32::NAN; n]);
-        forward(path, c, &x, &w, &mut y);
-        assert_close("output", c, path, &y, &y_sums);
-        input_gradient(path, c, &dy, &w, &mut dx);
-        assert_close("input gradient", c, path, &dx, &dx_sums);
-        weight_gradient(path, c, &x, &dy, &mut dw);
-        assert_close("weight gradient", c, path, &dw, &dw_sums);
     }
 }
 
@@ -130,14 +139,16 @@ fn the_layers_of_real_networks_equal_their_sums() {
 fn results_do_not_depend_on_the_number_of_threads() {
     let c = Convolution { batch: 12, channels: [32, 48], groups: 1, axes: [axis(16, 4, 2, [1; 2], 1); 2] };
     let (x, w, dy) = (numbers(c.n_input(), 1), numbers(c.n_weights(), 2), numbers(c.n_output(), 3));
-    let results = [1, 2, 5].map(|n_threads| {
-        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(|| {
-            let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![0.0; n]);
-            forward(Path::best(), &c, &x, &w, &mut y);
-            input_gradient(Path::best(), &c, &dy, &w, &mut dx);
-            weight_gradient(Path::best(), &c, &x, &dy, &mut dw);
-            [y, dx, dw].map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
-        })
-    });
-    assert!(results.iter().all(|result| *result == results[0]));
+    for &path in Path::available() {
+        let results = [1, 2, 5].map(|n_threads| {
+            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(|| {
+                let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![0.0; n]);
+                forward(path, &c, &x, &w, &mut y);
+                input_gradient(path, &c, &dy, &w, &mut dx);
+                weight_gradient(path, &c, &x, &dy, &mut dw);
+                [y, dx, dw].map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+            })
+        });
+        assert!(results.iter().all(|result| *result == results[0]), "{path:?}");
+    }
 }

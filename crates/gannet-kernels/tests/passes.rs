@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use gannet_kernels::{AdamStep, adam, batch_norm, blend, leaky_relu, leaky_relu_tangent, squared_norm};
+use gannet_kernels::{AdamStep, adam, batch_norm, blend, leaky_relu, leaky_relu_tangent, squared_norm, tanh};
 
 /// Of several pieces and a rest.
 const N: usize = 70_001;
@@ -41,6 +41,17 @@ fn activations_and_averages_follow_their_formulas() {
     let norm = f64::from(values(squared_norm(flat(&x)))[0]);
     let expected: f64 = x.iter().map(|&x| f64::from(x).powi(2)).sum();
     assert!((norm - expected).abs() < 1e-6 * expected, "{norm} {expected}");
+}
+
+#[test]
+fn tanh_and_its_gradient_follow_their_formulas() {
+    let x = numbers(N, 0.0);
+    let input = flat(&x).autodiff().require_grad();
+    let y = tanh(input.clone());
+    let gradients = y.clone().square().sum().backward();
+    assert_close(&values(y), x.iter().map(|&x| f64::from(x).tanh()), 4e-7);
+    let expected = x.iter().map(|&x| f64::from(x).tanh()).map(|y| 2.0 * y * (1.0 - y * y));
+    assert_close(&values(input.grad(&gradients).unwrap()), expected, 1e-6);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn leaky<const D: usize>(x: Dual<D>, slope: f32) -> Dual<D> {
 
 /// Into (-1, 1).
 pub fn tanh<const D: usize>(x: impl Into<Dual<D>>) -> Dual<D> {
-    x.into().pointwise(Tensor::tanh, |_, y| -(y.clone() * y) + 1.0)
+    x.into().pointwise(gannet_kernels::tanh, |_, y| -(y.clone() * y) + 1.0)
 }
 
 /// Shares that sum to one over dimension `dim`.

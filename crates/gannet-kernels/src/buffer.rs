@@ -1,0 +1,69 @@
+//! Memory that is used again: a thread keeps what its buffers gave back, so that no product waits for fresh pages.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use crate::cell::Plain;
+
+/// Words of a cache line.
+const LINE: usize = 16;
+/// Buffers that a thread keeps: more than a product uses at once.
+const MAX_KEPT: usize = 8;
+
+thread_local! {
+    static KEPT: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Some values from the start of a cache line, whatever they are at first. The memory stays with the thread that drops it.
+pub(crate) struct Buffer<T> {
+    words: Vec<f32>,
+    first: usize,
+    n: usize,
+    values: PhantomData<T>,
+}
+
+impl<T: Plain> Buffer<T> {
+    pub(crate) fn of(n: usize) -> Self {
+        let n_words = (n * size_of::<T>()).div_ceil(size_of::<f32>()) + LINE;
+        let mut words = KEPT.with_borrow_mut(|kept| {
+            let fitting = (0..kept.len()).filter(|&i| kept[i].len() >= n_words).min_by_key(|&i| kept[i].len());
+            let found = fitting.or_else(|| (0..kept.len()).max_by_key(|&i| kept[i].len()));
+            found.map(|i| kept.swap_remove(i)).unwrap_or_default()
+        });
+        if words.len() < n_words {
+            words = vec![0.0; n_words];
+        }
+        let first = words.as_ptr().align_offset(LINE * size_of::<f32>());
+        Self { words, first, n, values: PhantomData }
+    }
+}
+
+impl<T: Plain> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: the words hold that many values from there on, and any bits are a value.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr().add(self.first).cast(), self.n) }
+    }
+}
+
+impl<T: Plain> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and the words are borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.words.as_mut_ptr().add(self.first).cast(), self.n) }
+    }
+}
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        KEPT.with_borrow_mut(|kept| {
+            kept.push(words);
+            if kept.len() > MAX_KEPT {
+                let smallest = (0..kept.len()).min_by_key(|&i| kept[i].len()).unwrap_or_default();
+                kept.swap_remove(smallest);
+            }
+        });
+    }
+}
