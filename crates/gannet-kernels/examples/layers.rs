@@ -9,7 +9,11 @@ use std::time::Instant;
 use gannet_kernels::{Axis, Convolution, Path, Precision, forward, input_gradient, peak_gflops, weight_gradient};
 
 fn main() {
-    [Precision::F32, Precision::Bf16].into_iter().filter_map(Path::best).for_each(layers);
+    [Precision::F32, Precision::Bf16]
+        .into_iter()
+        .filter(|precision| precision.is_available())
+        .map(Path::best)
+        .for_each(layers);
 }
 
 fn layers(path: Path) {

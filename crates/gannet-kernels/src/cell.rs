@@ -1,6 +1,6 @@
 //! What packed matrices are made of: one number of 32 bits, or two of 16 whose products are added together.
 
-use crate::path::{Block, Path};
+use crate::path::{Block, Path, Taps};
 
 /// Values of some type that any bits are.
 ///
@@ -32,6 +32,19 @@ pub(crate) trait Cell: Plain {
 
     /// The register block for a left side of `n_rows`.
     fn block(path: Path, n_rows: usize) -> Block<Self>;
+
+    /// [`Block::multiply_planes`], where cells are values.
+    fn multiply_planes(
+        _: &Block<Self>,
+        _: Taps<'_>,
+        _left: &[Self],
+        _planes: &[Self::Value],
+        _starts: &[usize; 2],
+        _sums: &mut [f32],
+        _stride_is_more: (usize, bool),
+    ) -> bool {
+        false
+    }
 }
 
 impl Cell for f32 {
@@ -55,6 +68,18 @@ impl Cell for f32 {
 
     fn block(path: Path, n_rows: usize) -> Block<Self> {
         path.block(n_rows)
+    }
+
+    fn multiply_planes(
+        block: &Block<Self>,
+        taps: Taps<'_>,
+        left: &[Self],
+        planes: &[f32],
+        starts: &[usize; 2],
+        sums: &mut [f32],
+        stride_is_more: (usize, bool),
+    ) -> bool {
+        block.multiply_planes(taps, left, planes, starts, sums, stride_is_more)
     }
 }
 

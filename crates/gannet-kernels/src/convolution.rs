@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use crate::buffer::Buffer;
 use crate::cell::{Cell, Pair};
 use crate::geometry::Convolution;
-use crate::path::{Block, GROUP, Path, Precision, vectorized};
+use crate::path::{Block, GROUP, Path, vectorized};
 use crate::planes::{self, Planes, Runs};
+use crate::precision::Precision;
 use crate::product::{self, Left, Right};
 
 /// Columns that make a task worth its planes.

@@ -11,20 +11,36 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Shape, TensorData};
 
 use crate::geometry::Convolution;
-use crate::pointwise::{self, AdamStep, Channels};
+use crate::pointwise::{self, BatchNorm, Channels};
+use crate::step::AdamStep;
 use crate::{Path, Precision, forward, input_gradient, weight_gradient};
 
 /// What has a kernel here.
 #[backend_extension(Flex, Autodiff)]
 pub trait KernelOps: Backend {
     /// A convolution: `[N, in, H, W]` to `[N, out, H', W']`.
-    fn correlate(x: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self>;
+    fn correlate(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self>;
 
     /// Its input gradient: `[N, out, H', W']` to `[N, in, H, W]`.
-    fn correlate_back(y: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self>;
+    fn correlate_back(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self>;
 
     /// Its weight gradient. It is not differentiable.
-    fn correlate_both(x: FloatTensor<Self>, y: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self>;
+    fn correlate_both(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self>;
 
     /// The values where positive, `slope` times as much elsewhere.
     fn leaky(x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
@@ -38,21 +54,27 @@ pub trait KernelOps: Backend {
     /// `dy (1 - y²)`. It is not differentiable.
     fn tanh_back(dy: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// `[N, C, H, W]` normalized by its own moments, with these, `[C]` each, which have no gradient.
+    /// `[N, C, H, W]` normalized by its own moments, times `slope` where not positive, with these moments, `[C]` each, which
+    /// have no gradient.
     fn normalize(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        epsilon: f64,
+        epsilon: f32,
+        slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// The gradients of the input, of the weight and of the bias. They are not differentiable.
+    #[allow(clippy::too_many_arguments, reason = "operations of a backend take tensors one by one")]
     fn normalize_back(
         dy: FloatTensor<Self>,
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        moments: FloatTensor<Self>,
-        epsilon: f64,
+        bias: FloatTensor<Self>,
+        means: FloatTensor<Self>,
+        variances: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// A flat weight after the step, with its moments. It is not differentiable.
@@ -72,26 +94,24 @@ pub trait KernelOps: Backend {
 }
 
 impl KernelOps for Flex {
-    fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
-        let kernel = |[x, weight]: [&[f32]; 2], y: &mut [f32]| {
-            forward(Path::best(Precision::F32).unwrap(), &convolution, x, weight, y)
-        };
+    fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
+        let kernel =
+            |[x, weight]: [&[f32]; 2], y: &mut [f32]| forward(Path::best(precision), &convolution, x, weight, y);
         run([x, weight], shape(&convolution, 1), kernel)
     }
 
-    fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution) -> FlexTensor {
-        let kernel = |[y, weight]: [&[f32]; 2], x: &mut [f32]| {
-            input_gradient(Path::best(Precision::F32).unwrap(), &convolution, y, weight, x)
-        };
+    fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
+        let kernel =
+            |[y, weight]: [&[f32]; 2], x: &mut [f32]| input_gradient(Path::best(precision), &convolution, y, weight, x);
         run([y, weight], shape(&convolution, 0), kernel)
     }
 
-    fn correlate_both(x: FlexTensor, y: FlexTensor, convolution: Convolution) -> FlexTensor {
+    fn correlate_both(x: FlexTensor, y: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
         let [vertical, horizontal] = convolution.axes;
         let [n_in, _] = convolution.group_channels();
         let shape = Shape::new([convolution.channels[1], n_in, vertical.kernel, horizontal.kernel]);
         let kernel = |[x, y]: [&[f32]; 2], weight: &mut [f32]| {
-            weight_gradient(Path::best(Precision::F32).unwrap(), &convolution, x, y, weight)
+            weight_gradient(Path::best(precision), &convolution, x, y, weight)
         };
         run([x, y], shape, kernel)
     }
@@ -120,15 +140,15 @@ impl KernelOps for Flex {
         x: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
-        epsilon: f64,
+        epsilon: f32,
+        slope: f32,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let channels = channels(&x);
         let mut moments = Default::default();
         let shape = x.shape();
         let y = run([x, weight, bias], shape, |[x, weight, bias], y| {
             let [means, variances] = pointwise::moments(channels, x);
-            let scales: Vec<f32> = weight.iter().zip(inverse(&variances, epsilon)).map(|(w, i)| w * i).collect();
-            pointwise::normalize(channels, x, &means, &scales, bias, y);
+            BatchNorm { channels, means: &means, variances: &variances, weight, bias, epsilon, slope }.forward(x, y);
             moments = [means, variances];
         });
         let [means, variances] = moments.map(flat);
@@ -139,16 +159,18 @@ impl KernelOps for Flex {
         dy: FlexTensor,
         x: FlexTensor,
         weight: FlexTensor,
-        moments: FlexTensor,
-        epsilon: f64,
+        bias: FlexTensor,
+        means: FlexTensor,
+        variances: FlexTensor,
+        epsilon: f32,
+        slope: f32,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let channels = channels(&x);
         let mut gradients = Default::default();
         let shape = x.shape();
-        let dx = run([dy, x, weight, moments], shape, |[dy, x, weight, moments], dx| {
-            let (means, variances) = moments.split_at(channels.n_channels);
-            let inverse: Vec<f32> = inverse(variances, epsilon).collect();
-            gradients = pointwise::normalize_gradient(channels, [dy, x], means, &inverse, weight, dx);
+        let dx = run([dy, x, weight, bias, means, variances], shape, |[dy, x, weight, bias, means, variances], dx| {
+            let norm = BatchNorm { channels, means, variances, weight, bias, epsilon, slope };
+            gradients = norm.gradient(dy, x, dx);
         });
         let [weight, bias] = gradients.map(flat);
         (dx, weight, bias)
@@ -190,10 +212,6 @@ fn channels(x: &FlexTensor) -> Channels {
     Channels { n_channels: shape[1], n_pixels: shape.num_elements() / (shape[0] * shape[1]).max(1) }
 }
 
-fn inverse(variances: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
-    variances.iter().map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
-}
-
 fn flat(values: Vec<f32>) -> FlexTensor {
     let shape = Shape::new([values.len()]);
     FlexTensor::from_data(TensorData::new(values, shape))
@@ -232,10 +250,11 @@ impl Way {
         from: FloatTensor<B>,
         weight: FloatTensor<B>,
         convolution: Convolution,
+        precision: Precision,
     ) -> FloatTensor<B> {
         match self {
-            Self::Forth => B::correlate(from, weight, convolution),
-            Self::Back => B::correlate_back(from, weight, convolution),
+            Self::Forth => B::correlate(from, weight, convolution, precision),
+            Self::Back => B::correlate_back(from, weight, convolution, precision),
         }
     }
 
@@ -244,25 +263,26 @@ impl Way {
         from: FloatTensor<Autodiff<B, C>>,
         weight: FloatTensor<Autodiff<B, C>>,
         convolution: Convolution,
+        precision: Precision,
     ) -> FloatTensor<Autodiff<B, C>> {
         match self.prepare::<C>([from.node(), weight.node()]).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
                 let state = [prep.checkpoint(&from), prep.checkpoint(&weight)];
-                let to = self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution);
-                prep.finish((state, convolution), to)
+                let to = self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution, precision);
+                prep.finish((state, convolution, precision), to)
             }
             OpsKind::UnTracked(prep) => {
-                prep.finish(self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution))
+                prep.finish(self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution, precision))
             }
         }
     }
 }
 
 impl<B: KernelOps> Backward<B, 2> for Way {
-    type State = ([NodeId; 2], Convolution);
+    type State = ([NodeId; 2], Convolution, Precision);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let ([from, weight], convolution) = ops.state;
+        let ([from, weight], convolution, precision) = ops.state;
         let [node_from, node_weight] = ops.parents;
         let grad = grads.consume::<B>(&ops.node);
         let from = checkpointer.retrieve_node_output::<FloatTensor<B>>(from);
@@ -272,10 +292,10 @@ impl<B: KernelOps> Backward<B, 2> for Way {
             Self::Back => (Self::Forth, [grad.clone(), from]),
         };
         if let Some(node) = node_from {
-            grads.register::<B>(node.id, adjoint.apply::<B>(grad, weight, convolution));
+            grads.register::<B>(node.id, adjoint.apply::<B>(grad, weight, convolution, precision));
         }
         if let Some(node) = node_weight {
-            grads.register::<B>(node.id, B::correlate_both(x, y, convolution));
+            grads.register::<B>(node.id, B::correlate_both(x, y, convolution, precision));
         }
     }
 }
@@ -284,15 +304,25 @@ impl<B: KernelOps> Backward<B, 2> for Way {
 const NO_GRADIENT: &str = "this operation has no gradient: call it without automatic differentiation";
 
 impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
-    fn correlate(x: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        Way::Forth.track::<B, C>(x, weight, convolution)
+    fn correlate(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        Way::Forth.track::<B, C>(x, weight, convolution, precision)
     }
 
-    fn correlate_back(y: FloatTensor<Self>, weight: FloatTensor<Self>, convolution: Convolution) -> FloatTensor<Self> {
-        Way::Back.track::<B, C>(y, weight, convolution)
+    fn correlate_back(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        Way::Back.track::<B, C>(y, weight, convolution, precision)
     }
 
-    fn correlate_both(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Convolution) -> FloatTensor<Self> {
+    fn correlate_both(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Convolution, _: Precision) -> FloatTensor<Self> {
         panic!("{NO_GRADIENT}")
     }
 
@@ -369,20 +399,20 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        epsilon: f64,
+        epsilon: f32,
+        slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         #[derive(Debug)]
         struct Normalize;
 
         impl<B: Backend + KernelOps> Backward<B, 3> for Normalize {
-            type State = ([NodeId; 2], FloatTensor<B>, f64);
+            type State = ([NodeId; 3], [FloatTensor<B>; 2], f32, f32);
 
             fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-                let ([x, weight], moments, epsilon) = ops.state;
+                let (parents, [means, variances], epsilon, slope) = ops.state;
                 let grad = grads.consume::<B>(&ops.node);
-                let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
-                let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
-                let (x, weight, bias) = B::normalize_back(grad, x, weight, moments, epsilon);
+                let [x, weight, bias] = parents.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+                let (x, weight, bias) = B::normalize_back(grad, x, weight, bias, means, variances, epsilon, slope);
                 for (node, grad) in ops.parents.into_iter().zip([x, weight, bias]) {
                     if let Some(node) = node {
                         grads.register::<B>(node.id, grad);
@@ -394,15 +424,15 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
         let kind = Normalize.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
         let (y, moments) = match kind {
             OpsKind::Tracked(mut prep) => {
-                let state = [prep.checkpoint(&x), prep.checkpoint(&weight)];
+                let state = [&x, &weight, &bias].map(|parent| prep.checkpoint(parent));
                 let (y, means, variances) =
-                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon);
-                let both = B::float_cat(vec![means.clone(), variances.clone()], 0);
-                (prep.finish((state, both, epsilon), y), [means, variances])
+                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon, slope);
+                let moments = [means, variances];
+                (prep.finish((state, moments.clone(), epsilon, slope), y), moments)
             }
             OpsKind::UnTracked(prep) => {
                 let (y, means, variances) =
-                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon);
+                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon, slope);
                 (prep.finish(y), [means, variances])
             }
         };
@@ -415,7 +445,10 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
-        _: f64,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+        _: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         panic!("{NO_GRADIENT}")
     }

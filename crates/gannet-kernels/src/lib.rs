@@ -28,7 +28,9 @@ mod product;
 mod convolution;
 #[cfg(feature = "kernels")]
 mod extension;
-#[cfg_attr(not(feature = "kernels"), allow(dead_code, reason = "only the constants of a step are left"))]
+mod precision;
+mod step;
+#[cfg(feature = "kernels")]
 mod pointwise;
 mod tensors;
 
@@ -39,8 +41,9 @@ pub use extension::KernelOps;
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
 #[cfg(feature = "kernels")]
-pub use path::{Path, Precision, peak_gflops};
-pub use pointwise::AdamStep;
+pub use path::{Path, peak_gflops};
+pub use precision::Precision;
+pub use step::AdamStep;
 pub use tensors::{
     adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
 };

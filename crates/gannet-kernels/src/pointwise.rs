@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use crate::path::vectorized;
+use crate::step::AdamStep;
 
 /// Values that are worth a task.
 const PIECE: usize = 1 << 15;
@@ -19,7 +20,9 @@ fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Syn
             let ((to, to_rest), (a, a_rest), (b, b_rest)) =
                 (to.as_chunks_mut::<LANES>(), a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
             for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b)) {
-                *to = std::array::from_fn(|lane| of(a[lane], b[lane]));
+                for lane in 0..LANES {
+                    to[lane] = of(a[lane], b[lane]);
+                }
             }
             to_rest.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(to, (a, b))| *to = of(*a, *b));
         });
@@ -28,12 +31,12 @@ fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Syn
 
 /// `x` where positive, `slope x` elsewhere.
 pub(crate) fn leaky_relu(x: &[f32], slope: f32, y: &mut [f32]) {
-    each(y, x, x, |x, _| if x > 0.0 { x } else { slope * x });
+    each(y, x, x, move |x, _| if x > 0.0 { x } else { slope * x });
 }
 
 /// `dy` where `x` is positive, `slope dy` elsewhere. `x` may be the activation's input or its output.
 pub(crate) fn leaky_relu_gradient(dy: &[f32], x: &[f32], slope: f32, dx: &mut [f32]) {
-    each(dx, dy, x, |dy, x| dy * if x > 0.0 { 1.0 } else { slope });
+    each(dx, dy, x, move |dy, x| dy * if x > 0.0 { 1.0 } else { slope });
 }
 
 /// The hyperbolic tangent, within 4e-7 of its size.
@@ -145,61 +148,83 @@ pub(crate) fn moments(channels: Channels, x: &[f32]) -> [Vec<f32>; 2] {
     ]
 }
 
-/// `(x - mean) scale + shift` for each channel.
-pub(crate) fn normalize(channels: Channels, x: &[f32], means: &[f32], scales: &[f32], shifts: &[f32], y: &mut [f32]) {
-    channels.rows(x, x, y, |channel, y, x, _| {
-        let (mean, scale, shift) = (means[channel], scales[channel], shifts[channel]);
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - mean) * scale + shift);
-    });
+/// What normalization makes of a channel's values: `(x - mean) scale + shift`, times `slope` where that is not positive.
+#[derive(Clone, Copy)]
+struct Affine {
+    mean: f32,
+    scale: f32,
+    shift: f32,
+    slope: f32,
 }
 
-/// The gradients of normalized values' input, of the scale and of the shift (Ioffe and Szegedy 2015, section 3).
-pub(crate) fn normalize_gradient(
-    channels: Channels,
-    [dy, x]: [&[f32]; 2],
-    means: &[f32],
-    inverse: &[f32],
-    weights: &[f32],
-    dx: &mut [f32],
-) -> [Vec<f32>; 2] {
-    assert_eq!([dy.len(), x.len()], [dx.len(); 2]);
-    let n = (x.len() / channels.n_channels) as f64;
-    let sums = channels.fold(dy, x, |channel, dy, x, [total, along]: &mut [f64; 2]| {
-        let mean = means[channel];
-        *total += sum(dy, x, |dy, _| dy);
-        *along += sum(dy, x, |dy, x| dy * (x - mean)) * f64::from(inverse[channel]);
-    });
-    let constants: Vec<[f32; 4]> = sums
-        .iter()
-        .zip(inverse.iter().zip(weights))
-        .zip(means)
-        .map(|(([sum, along], (inverse, weight)), mean)| {
-            let scale = weight * inverse;
-            [*mean, scale, (sum / n) as f32 * scale, (along / n) as f32 * scale * inverse]
-        })
-        .collect();
-    channels.rows(dy, x, dx, |channel, dx, dy, x| {
-        let [mean, scale, constant, along] = constants[channel];
-        for ((dx, dy), x) in dx.iter_mut().zip(dy).zip(x) {
-            *dx = dy * scale - constant - (x - mean) * along;
-        }
-    });
-    [1, 0].map(|i| sums.iter().map(|sums| sums[i] as f32).collect())
+impl Affine {
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        let y = (x - self.mean) * self.scale + self.shift;
+        y * self.factor(y)
+    }
+
+    #[inline(always)]
+    fn factor(self, y: f32) -> f32 {
+        if y > 0.0 { 1.0 } else { self.slope }
+    }
+
+    /// `dy` before the slope.
+    #[inline(always)]
+    fn back(self, dy: f32, x: f32) -> f32 {
+        dy * self.factor((x - self.mean) * self.scale + self.shift)
+    }
 }
 
-/// The constants of a step of Adam (Kingma and Ba 2015, algorithm 1), or of RMSProp with `beta_1` 0 and corrections 1.
-#[derive(Clone, Copy, Debug)]
-pub struct AdamStep {
-    /// Decay of the first moment.
-    pub beta_1: f32,
-    /// Decay of the second moment.
-    pub beta_2: f32,
-    /// What the moments are divided by, 1 - betaᵗ.
-    pub corrections: [f32; 2],
-    /// Added to the root of the second moment.
-    pub epsilon: f32,
-    /// Step size.
-    pub learning_rate: f32,
+/// Batch normalization with leaky ReLU behind it, whose `slope` of 1 leaves values as they are.
+#[derive(Clone, Copy)]
+pub(crate) struct BatchNorm<'a> {
+    pub(crate) channels: Channels,
+    pub(crate) means: &'a [f32],
+    pub(crate) variances: &'a [f32],
+    pub(crate) weight: &'a [f32],
+    pub(crate) bias: &'a [f32],
+    pub(crate) epsilon: f32,
+    pub(crate) slope: f32,
+}
+
+impl BatchNorm<'_> {
+    fn inverse(&self, channel: usize) -> f32 {
+        1.0 / (self.variances[channel] + self.epsilon).sqrt()
+    }
+
+    fn affine(&self, channel: usize) -> Affine {
+        let scale = self.weight[channel] * self.inverse(channel);
+        Affine { mean: self.means[channel], scale, shift: self.bias[channel], slope: self.slope }
+    }
+
+    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32]) {
+        self.channels.rows(x, x, y, |channel, y, x, _| {
+            let affine = self.affine(channel);
+            y.iter_mut().zip(x).for_each(move |(y, x)| *y = affine.of(*x));
+        });
+    }
+
+    /// The gradients of the input, of the weight and of the bias (Ioffe and Szegedy 2015, section 3).
+    pub(crate) fn gradient(&self, dy: &[f32], x: &[f32], dx: &mut [f32]) -> [Vec<f32>; 2] {
+        assert_eq!([dy.len(), x.len()], [dx.len(); 2]);
+        let n = (x.len() / self.channels.n_channels) as f64;
+        let sums = self.channels.fold(dy, x, |channel, dy, x, [total, along]: &mut [f64; 2]| {
+            let affine = self.affine(channel);
+            *total += sum(dy, x, move |dy, x| affine.back(dy, x));
+            *along +=
+                sum(dy, x, move |dy, x| affine.back(dy, x) * (x - affine.mean)) * f64::from(self.inverse(channel));
+        });
+        self.channels.rows(dy, x, dx, |channel, dx, dy, x| {
+            let (affine, [total, along]) = (self.affine(channel), sums[channel]);
+            let constant = (total / n) as f32 * affine.scale;
+            let slope = (along / n) as f32 * affine.scale * self.inverse(channel);
+            for (dx, (dy, x)) in dx.iter_mut().zip(dy.iter().zip(x)) {
+                *dx = affine.back(*dy, *x) * affine.scale - constant - (x - affine.mean) * slope;
+            }
+        });
+        [1, 0].map(|i| sums.iter().map(|sums| sums[i] as f32).collect())
+    }
 }
 
 /// Moves `weight` into `moved`, and the moments in place.
@@ -223,7 +248,7 @@ pub(crate) fn adam(step: AdamStep, weight: &[f32], gradient: &[f32], moments: [&
 
 /// `average share + value (1 - share)`.
 pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f32]) {
-    each(blended, average, value, |average, value| average * share + value * (1.0 - share));
+    each(blended, average, value, move |average, value| average * share + value * (1.0 - share));
 }
 
 /// The sum of squares: of each piece in f32, over pieces in f64.

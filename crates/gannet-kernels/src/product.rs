@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::cell::Cell;
-use crate::path::{Block, GROUP, vectorized};
+use crate::path::{Block, GROUP, RUN, Taps, vectorized};
 use crate::planes::Runs;
 
 /// Columns that are computed together: their right side stays in the second-level cache.
@@ -100,12 +100,23 @@ pub(crate) fn multiply<C: Cell>(
         }
         for (at, taps) in right.taps.chunks(DEPTH * C::DEPTH).enumerate() {
             let depth = taps.len().div_ceil(C::DEPTH);
+            let whole_taps = Taps::new(taps);
             let packed = &mut packed[..depth.next_multiple_of(GROUP) * columns];
             for (n, starts) in starts.chunks(columns / chunk).enumerate() {
-                pack_chunks(chunk, right.planes, taps, starts, packed, columns);
+                let mut is_packed = false;
                 for (panel, sums) in panels.clone().zip(sums.chunks_exact_mut(rows * COLUMNS)) {
-                    let left = left.cells(panel, at * DEPTH, depth);
-                    block.multiply(depth, left, packed, &mut sums[n * columns..], COLUMNS, at > 0);
+                    let (left, sums) = (left.cells(panel, at * DEPTH, depth), &mut sums[n * columns..]);
+                    let whole = [starts[0], starts[starts.len() - 1]];
+                    if chunk == RUN
+                        && C::multiply_planes(&block, whole_taps, left, right.planes, &whole, sums, (COLUMNS, at > 0))
+                    {
+                        continue;
+                    }
+                    if !is_packed {
+                        pack_chunks(chunk, right.planes, taps, starts, packed, columns);
+                        is_packed = true;
+                    }
+                    block.multiply(depth, left, packed, sums, COLUMNS, at > 0);
                 }
             }
         }

@@ -5,10 +5,11 @@ use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation};
 
-use crate::pointwise::AdamStep;
+use crate::step::AdamStep;
 
 #[cfg(feature = "kernels")]
 use crate::{
+    Precision,
     extension::KernelOps,
     geometry::{Axis, Convolution},
 };
@@ -36,7 +37,12 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, gr
                 .unwrap_or_else(|| panic!("{size} pixels with a padding of {padding} hold no kernel of {kernel}"))
         });
         let convolution = Convolution { batch, channels: [n_in, n_out], groups, axes };
-        return Tensor::from_dispatch(Dispatch::correlate(x.into_dispatch(), weight.into_dispatch(), convolution));
+        return Tensor::from_dispatch(Dispatch::correlate(
+            x.into_dispatch(),
+            weight.into_dispatch(),
+            convolution,
+            Precision::current(),
+        ));
     }
     module::conv2d(x, weight, None, ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups))
 }
@@ -58,7 +64,12 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding:
             Axis { input: padded - 2 * padding, output, kernel, stride, padding, dilation: 1 }
         });
         let convolution = Convolution { batch, channels: [n_out, n_in], groups: 1, axes };
-        return Tensor::from_dispatch(Dispatch::correlate_back(x.into_dispatch(), weight.into_dispatch(), convolution));
+        return Tensor::from_dispatch(Dispatch::correlate_back(
+            x.into_dispatch(),
+            weight.into_dispatch(),
+            convolution,
+            Precision::current(),
+        ));
     }
     let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
     module::conv_transpose2d(x, weight, None, options)
@@ -94,16 +105,24 @@ pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// `[N, C, H, W]` normalized by the mean and biased variance of each channel over batch and pixels, times `weight`, plus
-/// `bias`; and these moments, `[C]` each, without a gradient (Ioffe and Szegedy 2015, algorithm 1).
-pub fn batch_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> (Tensor<4>, [Tensor<1>; 2]) {
+/// `bias` (Ioffe and Szegedy 2015, algorithm 1), then times `slope` where it is not positive: leaky ReLU, or nothing with a
+/// slope of 1. Also the moments, `[C]` each, without a gradient.
+pub fn batch_norm(
+    x: Tensor<4>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    epsilon: f32,
+    slope: f32,
+) -> (Tensor<4>, [Tensor<1>; 2]) {
     #[cfg(feature = "kernels")]
     if is_served(x.device()) {
         let (y, mean, variance) =
-            Dispatch::normalize(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), epsilon);
+            Dispatch::normalize(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), epsilon, slope);
         return (Tensor::from_dispatch(y), [mean, variance].map(Tensor::from_dispatch));
     }
-    let normalized = module::batch_norm_train(x, weight, bias, epsilon);
-    (normalized.output, [normalized.mean, normalized.variance].map(Tensor::detach))
+    let normalized = module::batch_norm_train(x, weight, bias, f64::from(epsilon));
+    let moments = [normalized.mean, normalized.variance].map(Tensor::detach);
+    (if slope == 1.0 { normalized.output } else { leaky_relu(normalized.output, slope) }, moments)
 }
 
 /// A flat weight after `step` against `gradient`, and its two moments, all without automatic differentiation.

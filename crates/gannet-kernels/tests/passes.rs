@@ -85,11 +85,11 @@ fn batch_norm_and_its_gradients_follow_central_differences() {
     let along = tensor(numbers(315, 2.0));
     let x = numbers(315, 0.5);
     let loss = |x: Vec<f32>, weight: &Tensor<1>, bias: &Tensor<1>| {
-        let (y, _) = batch_norm(tensor(x), weight.clone(), bias.clone(), 1e-5);
+        let (y, _) = batch_norm(tensor(x), weight.clone(), bias.clone(), 1e-5, 1.0);
         f64::from((y * along.clone()).sum().into_scalar::<f32>())
     };
     let input = tensor(x.clone()).require_grad();
-    let (y, [mean, variance]) = batch_norm(input.clone(), weight.clone(), bias.clone(), 1e-5);
+    let (y, [mean, variance]) = batch_norm(input.clone(), weight.clone(), bias.clone(), 1e-5, 1.0);
     let of_channel = |channel: usize| x.chunks(21).skip(channel).step_by(3).flatten().map(|&x| f64::from(x));
     let means: Vec<f64> = (0..3).map(|channel| of_channel(channel).sum::<f64>() / 105.0).collect();
     assert_close(&values(mean), means.iter().copied(), 1e-6);
@@ -115,5 +115,30 @@ fn batch_norm_and_its_gradients_follow_central_differences() {
         };
         let expected = (0..3).map(|channel| (moved(channel, 0.1) - moved(channel, -0.1)) / 0.2);
         assert_close(&values(parameter.grad(&gradients).unwrap()), expected, 2e-3);
+    }
+}
+
+#[test]
+fn batch_norm_with_a_slope_is_batch_norm_and_then_leaky_relu() {
+    let device = Device::default().autodiff();
+    let shape = [5, 3, 7, 3];
+    let along = Tensor::<4>::from_data(TensorData::new(numbers(315, 2.0), shape), &device);
+    for slope in [0.0, 0.2] {
+        let results = [true, false].map(|is_fused| {
+            let x = Tensor::<4>::from_data(TensorData::new(numbers(315, 0.5), shape), &device).require_grad();
+            let [weight, bias] = [[0.5, -1.5, 2.0], [0.1, 0.2, -0.3]]
+                .map(|values| Tensor::<1>::from_floats(values, &device).require_grad());
+            let y = if is_fused {
+                batch_norm(x.clone(), weight.clone(), bias.clone(), 1e-5, slope).0
+            } else {
+                leaky_relu(batch_norm(x.clone(), weight.clone(), bias.clone(), 1e-5, 1.0).0, slope)
+            };
+            let gradients = (y.clone() * along.clone()).sum().backward();
+            let of = |parameter: &Tensor<1>| values(parameter.grad(&gradients).unwrap());
+            [values(y), values(x.grad(&gradients).unwrap()), of(&weight), of(&bias)]
+        });
+        for (fused, apart) in results[0].iter().zip(&results[1]) {
+            assert_close(fused, apart.iter().map(|&value| f64::from(value)), 2e-6);
+        }
     }
 }

@@ -5,19 +5,10 @@
 //! register holds 16 x 16 sums.
 
 use crate::cell::{Cell, Pair};
+use crate::precision::Precision;
 
 /// Cells of a row of the left side that lie together.
 pub(crate) const GROUP: usize = 16;
-
-/// What is multiplied. Sums are of 32 bits always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// Numbers of 32 bits.
-    #[default]
-    F32,
-    /// Numbers rounded to bf16: the same range, 8 bits of precision.
-    Bf16,
-}
 
 /// An instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +35,32 @@ pub(crate) struct Block<C> {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     run: Run<C>,
+    /// The same without a packed right side, where there is such a loop.
+    run_from_planes: Option<RunFromPlanes>,
 }
 
 /// Depth, left side, right side, sums, distance of their rows, and whether they are added to what is there.
 type Run<C> = unsafe fn(usize, *const C, *const C, *mut f32, usize, bool);
+
+/// Taps, left side, planes, where the columns' runs of [`RUN`] values begin, sums, distance of their rows, and whether they
+/// are added to what is there.
+type RunFromPlanes = unsafe fn(&[usize], *const f32, *const f32, &[usize; 2], *mut f32, usize, bool);
+
+/// Values of a run that is read from planes as it is.
+pub(crate) const RUN: usize = 16;
+
+/// Where taps begin in planes, and the furthest of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Taps<'a> {
+    offsets: &'a [usize],
+    furthest: usize,
+}
+
+impl<'a> Taps<'a> {
+    pub(crate) fn new(offsets: &'a [usize]) -> Self {
+        Self { offsets, furthest: offsets.iter().copied().max().unwrap_or_default() }
+    }
+}
 
 impl Path {
     /// The paths this machine can run, for each precision the fastest first.
@@ -76,9 +89,10 @@ impl Path {
         })
     }
 
-    /// The fastest path of this machine, if it has one for `precision`. All have one for [`Precision::F32`].
-    pub fn best(precision: Precision) -> Option<Self> {
-        Self::available().iter().copied().find(|path| path.precision() == precision)
+    /// The fastest path of this machine for `precision`, or for [`Precision::F32`] where it has none.
+    pub fn best(precision: Precision) -> Self {
+        let fastest = |precision| Self::available().iter().copied().find(|path| path.precision() == precision);
+        fastest(precision).or_else(|| fastest(Precision::F32)).unwrap_or(Self::Portable)
     }
 
     /// What it multiplies.
@@ -96,7 +110,7 @@ impl Path {
     pub(crate) fn of_32_bits(self) -> Self {
         match self.precision() {
             Precision::F32 => self,
-            Precision::Bf16 => Self::best(Precision::F32).unwrap_or(Self::Portable),
+            Precision::Bf16 => Self::best(Precision::F32),
         }
     }
 
@@ -108,14 +122,28 @@ impl Path {
         self.assert_available();
         match self.of_32_bits() {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if n_rows <= 4 => Block { rows: 4, columns: 32, run: x86::avx512::<4> },
+            Self::Avx512 if n_rows <= 4 => Block {
+                rows: 4,
+                columns: 32,
+                run: x86::avx512::<4>,
+                run_from_planes: Some(x86::avx512_from_planes::<4>),
+            },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => Block { rows: 13, columns: 32, run: x86::avx512::<13> },
+            Self::Avx512 => Block {
+                rows: 13,
+                columns: 32,
+                run: x86::avx512::<13>,
+                run_from_planes: Some(x86::avx512_from_planes::<13>),
+            },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 if n_rows <= 4 => Block { rows: 4, columns: 16, run: x86::avx2::<4> },
+            Self::Avx2 if n_rows <= 4 => {
+                Block { rows: 4, columns: 16, run: x86::avx2::<4>, run_from_planes: Some(x86::avx2_from_planes::<4>) }
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Block { rows: 6, columns: 16, run: x86::avx2::<6> },
-            _ => Block { rows: 4, columns: 16, run: portable },
+            Self::Avx2 => {
+                Block { rows: 6, columns: 16, run: x86::avx2::<6>, run_from_planes: Some(x86::avx2_from_planes::<6>) }
+            }
+            _ => Block { rows: 4, columns: 16, run: portable, run_from_planes: None },
         }
     }
 
@@ -127,13 +155,15 @@ impl Path {
         self.assert_available();
         match self {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Self::Amx if n_rows <= 16 => Block { rows: 16, columns: 32, run: amx::block::<1> },
+            Self::Amx if n_rows <= 16 => Block { rows: 16, columns: 32, run: amx::block::<1>, run_from_planes: None },
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Self::Amx => Block { rows: 32, columns: 32, run: amx::block::<2> },
+            Self::Amx => Block { rows: 32, columns: 32, run: amx::block::<2>, run_from_planes: None },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16 if n_rows <= 4 => Block { rows: 4, columns: 32, run: x86::avx512_bf16::<4> },
+            Self::Avx512Bf16 if n_rows <= 4 => {
+                Block { rows: 4, columns: 32, run: x86::avx512_bf16::<4>, run_from_planes: None }
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16 => Block { rows: 13, columns: 32, run: x86::avx512_bf16::<13> },
+            Self::Avx512Bf16 => Block { rows: 13, columns: 32, run: x86::avx512_bf16::<13>, run_from_planes: None },
             _ => panic!("{self:?} does not multiply bf16"),
         }
     }
@@ -162,6 +192,30 @@ impl<C: Cell> Block<C> {
         assert!(sums.len() >= (self.rows - 1) * stride + self.columns);
         // SAFETY: the lengths were just checked, and a block is made only where its instructions exist.
         unsafe { (self.run)(depth, left.as_ptr(), right.as_ptr(), sums.as_mut_ptr(), stride, is_more) }
+    }
+}
+
+impl Block<f32> {
+    /// What [`multiply`](Self::multiply) does with the values of `planes` from `taps[k] + starts[run]` as the right side.
+    /// False, and nothing done, where there is no such loop.
+    #[inline]
+    pub(crate) fn multiply_planes(
+        &self,
+        taps: Taps<'_>,
+        left: &[f32],
+        planes: &[f32],
+        starts: &[usize; 2],
+        sums: &mut [f32],
+        (stride, is_more): (usize, bool),
+    ) -> bool {
+        let Some(run) = self.run_from_planes else { return false };
+        let Taps { offsets, furthest } = taps;
+        assert!(left.len() >= offsets.len().next_multiple_of(GROUP) * self.rows);
+        assert!(sums.len() >= (self.rows - 1) * stride + self.columns);
+        assert!(furthest + starts[0].max(starts[1]) + RUN <= planes.len() && self.columns <= 2 * RUN);
+        // SAFETY: the lengths were just checked, and a block is made only where its instructions exist.
+        unsafe { run(offsets, left.as_ptr(), planes.as_ptr(), starts, sums.as_mut_ptr(), stride, is_more) }
+        true
     }
 }
 
@@ -230,9 +284,49 @@ trait Lanes {
 /// The pointers are good for what [`Block::multiply`] says, with `VECTORS * L::N` columns.
 #[inline(always)]
 unsafe fn block<L: Lanes, const ROWS: usize, const VECTORS: usize>(
-    mut depth: usize,
+    depth: usize,
+    left: *const L::Cell,
+    right: *const L::Cell,
+    sums: *mut f32,
+    stride: usize,
+    is_more: bool,
+) {
+    // SAFETY: every access is within what the caller vouches for.
+    unsafe {
+        let row = |k: usize, v: usize| right.add(k * VECTORS * L::N + v * L::N);
+        block_of::<L, ROWS, VECTORS>(depth, left, row, sums, stride, is_more);
+    }
+}
+
+/// The same, reading each row of the right side from planes.
+///
+/// # Safety
+/// The pointers are good for what [`Block::multiply_planes`] says, with `VECTORS * L::N` columns.
+#[inline(always)]
+unsafe fn block_from_planes<L: Lanes<Cell = f32>, const ROWS: usize, const VECTORS: usize>(
+    taps: &[usize],
+    left: *const f32,
+    planes: *const f32,
+    starts: &[usize; 2],
+    sums: *mut f32,
+    stride: usize,
+    is_more: bool,
+) {
+    // SAFETY: every access is within what the caller vouches for.
+    unsafe {
+        let runs: [*const f32; VECTORS] = std::array::from_fn(|v| planes.add(starts[v * L::N / RUN] + v * L::N % RUN));
+        let row = |k: usize, v: usize| runs[v].add(*taps.get_unchecked(k));
+        block_of::<L, ROWS, VECTORS>(taps.len(), left, row, sums, stride, is_more);
+    }
+}
+
+/// # Safety
+/// `left` and `sums` are good for what [`Block::multiply`] says, and `row` for every row and register of the right side.
+#[inline(always)]
+unsafe fn block_of<L: Lanes, const ROWS: usize, const VECTORS: usize>(
+    depth: usize,
     mut left: *const L::Cell,
-    mut right: *const L::Cell,
+    row: impl Fn(usize, usize) -> *const L::Cell,
     sums: *mut f32,
     stride: usize,
     is_more: bool,
@@ -240,20 +334,17 @@ unsafe fn block<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     // SAFETY: every access is within what the caller vouches for.
     unsafe {
         let mut block = [[L::zero(); VECTORS]; ROWS];
-        while depth > 0 {
-            let n = depth.min(GROUP);
-            for k in 0..n {
-                let row: [L::Operand; VECTORS] = std::array::from_fn(|v| L::load(right.add(v * L::N)));
+        for first in (0..depth).step_by(GROUP) {
+            for k in 0..GROUP.min(depth - first) {
+                let values: [L::Operand; VECTORS] = std::array::from_fn(|v| L::load(row(first + k, v)));
                 for (r, sums) in block.iter_mut().enumerate() {
                     let factor = L::splat(*left.add(r * GROUP + k));
-                    for (sum, values) in sums.iter_mut().zip(row) {
+                    for (sum, values) in sums.iter_mut().zip(values) {
                         *sum = L::multiply_add(factor, values, *sum);
                     }
                 }
-                right = right.add(VECTORS * L::N);
             }
             left = left.add(ROWS * GROUP);
-            depth -= n;
         }
         for (r, row) in block.into_iter().enumerate() {
             for (v, row) in row.into_iter().enumerate() {

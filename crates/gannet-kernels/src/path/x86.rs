@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{Lanes, block};
+use super::{Lanes, block, block_from_planes};
 use crate::cell::Pair;
 
 struct Avx512;
@@ -143,6 +143,22 @@ pub(super) unsafe fn avx512<const ROWS: usize>(
 }
 
 /// # Safety
+/// See [`block_from_planes`]; the processor has AVX-512.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn avx512_from_planes<const ROWS: usize>(
+    taps: &[usize],
+    left: *const f32,
+    planes: *const f32,
+    starts: &[usize; 2],
+    sums: *mut f32,
+    stride: usize,
+    is_more: bool,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { block_from_planes::<Avx512, ROWS, 2>(taps, left, planes, starts, sums, stride, is_more) }
+}
+
+/// # Safety
 /// See [`block`]; the processor has AVX-512 with its products of bf16.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(super) unsafe fn avx512_bf16<const ROWS: usize>(
@@ -170,6 +186,22 @@ pub(super) unsafe fn avx2<const ROWS: usize>(
 ) {
     // SAFETY: as the caller vouches.
     unsafe { block::<Avx2, ROWS, 2>(depth, left, right, sums, stride, is_more) }
+}
+
+/// # Safety
+/// See [`block_from_planes`]; the processor has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn avx2_from_planes<const ROWS: usize>(
+    taps: &[usize],
+    left: *const f32,
+    planes: *const f32,
+    starts: &[usize; 2],
+    sums: *mut f32,
+    stride: usize,
+    is_more: bool,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { block_from_planes::<Avx2, ROWS, 2>(taps, left, planes, starts, sums, stride, is_more) }
 }
 
 /// Whether the processor has AVX-512 as all processors for laptops and servers have it that have it at all.

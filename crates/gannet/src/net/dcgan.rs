@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ladder::{self, Ladder};
 use super::{CriticNorm, LayerPlan, MAX_SIZE, Norm, Subject};
 use crate::image::Shape;
-use crate::nn::activation::{leaky_relu, relu, tanh};
+use crate::nn::activation::{leaky_relu, tanh};
 use crate::nn::{BatchNorm, Conv2d, ConvConfig, ConvTranspose2d, Dual, Init, MinibatchDiscrimination, minibatch_std};
 
 /// All weights start from N(0, 0.02²) (section 4).
@@ -173,7 +173,7 @@ impl DcganGenerator {
         for Up { conv, norm } in &self.layers {
             x = conv.forward(x); // [N, channels, 2 H, 2 W]
             x = match norm {
-                Some(norm) => relu(norm.forward(x)),
+                Some(norm) => norm.forward_leaky(x, 0.0),
                 None => tanh(x),
             };
         }
@@ -222,10 +222,10 @@ impl DcganTrunk {
         let mut x = images;
         for Down { conv, norm } in &self.layers {
             x = conv.forward(x); // [N, channels, H / 2, W / 2]
-            if let Some(norm) = norm {
-                x = norm.forward(x);
-            }
-            x = leaky_relu(x);
+            x = match norm {
+                Some(norm) => norm.forward_leaky(x),
+                None => leaky_relu(x),
+            };
         }
         if self.has_deviation {
             x = minibatch_std(x);

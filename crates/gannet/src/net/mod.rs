@@ -27,6 +27,7 @@ pub use r3gan::R3ganConfig;
 pub use resnet::ResnetConfig;
 
 use crate::image::Shape;
+use crate::nn::activation::{SLOPE, leaky_relu};
 use crate::nn::{BatchNorm, Dual, GroupNorm, Init, Scaling};
 
 /// Longer latents and wider layers than this are taken for a typing error.
@@ -120,6 +121,14 @@ impl Norm {
         match self {
             Self::Batch(norm) => norm.forward(x),
             Self::Group(norm) => norm.forward(x),
+        }
+    }
+
+    /// The same with leaky ReLU behind it.
+    fn forward_leaky(&self, x: Dual<4>) -> Dual<4> {
+        match self {
+            Self::Batch(norm) => norm.forward_leaky(x, SLOPE),
+            Self::Group(norm) => leaky_relu(norm.forward(x)),
         }
     }
 }

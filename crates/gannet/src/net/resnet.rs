@@ -321,7 +321,7 @@ impl ResnetGenerator {
                 x = attention.forward(x);
             }
         }
-        tanh(self.output.forward(relu(self.norm.forward(x)))).value
+        tanh(self.output.forward(self.norm.forward_leaky(x, 0.0))).value
     }
 }
 

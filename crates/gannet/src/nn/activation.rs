@@ -2,12 +2,12 @@
 
 pub use burn::tensor::activation::softplus;
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::activation;
 
 use super::Dual;
 
 /// Slope of [`leaky_relu`] below zero.
-const SLOPE: f32 = 0.2;
+pub const SLOPE: f32 = 0.2;
 
 /// `x` where it is positive, `0.2 x` elsewhere: the slope that Radford et al. 2016 (section 4) use in discriminators.
 pub fn leaky_relu<const D: usize>(x: impl Into<Dual<D>>) -> Dual<D> {
@@ -41,7 +41,7 @@ pub fn softmax<const D: usize>(x: impl Into<Dual<D>>, dim: usize) -> Dual<D> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Tensor};
 
     use super::*;
 

@@ -7,7 +7,7 @@ use burn::tensor::module::batch_norm;
 use super::scale::Scaling;
 use super::{Buffer, Dual, Init, Linear, LinearConfig, Weights};
 
-const EPSILON: f64 = 1e-5;
+const EPSILON: f32 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// What [`BatchNorm`] is called where it is refused.
@@ -45,8 +45,14 @@ impl BatchNorm {
 
     /// `[N, C, H, W]` to the same shape.
     pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
+        self.forward_leaky(x, 1.0)
+    }
+
+    /// The same with a leaky ReLU of `slope` behind it, in one pass over memory.
+    pub fn forward_leaky(&self, x: impl Into<Dual<4>>, slope: f32) -> Dual<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        x.into().without_rule(BATCH_NORM, |x| normalize(x, weight, bias, &self.running_mean, &self.running_var))
+        x.into()
+            .without_rule(BATCH_NORM, |x| normalize(x, weight, bias, slope, [&self.running_mean, &self.running_var]))
     }
 }
 
@@ -84,7 +90,7 @@ impl ConditionalBatchNorm {
             let [gain, shift] =
                 [&self.gain, &self.shift].map(|map| map.forward(condition.clone()).value.reshape([n, c, 1, 1]));
             let (ones, zeros) = (Tensor::ones([c], &x.device()), Tensor::zeros([c], &x.device()));
-            normalize(x, ones, zeros, &self.running_mean, &self.running_var) * (gain + 1.0) + shift
+            normalize(x, ones, zeros, 1.0, [&self.running_mean, &self.running_var]) * (gain + 1.0) + shift
         })
     }
 }
@@ -93,14 +99,15 @@ fn normalize(
     x: Tensor<4>,
     weight: Tensor<1>,
     bias: Tensor<1>,
-    running_mean: &Buffer,
-    running_var: &Buffer,
+    slope: f32,
+    [running_mean, running_var]: [&Buffer; 2],
 ) -> Tensor<4> {
     if !x.device().is_autodiff() {
-        return batch_norm(x, weight, bias, running_mean.value(), running_var.value(), EPSILON);
+        let y = batch_norm(x, weight, bias, running_mean.value(), running_var.value(), f64::from(EPSILON));
+        return if slope == 1.0 { y } else { gannet_kernels::leaky_relu(y, slope) };
     }
     let [n, _, h, w] = x.dims();
-    let (normalized, [mean, variance]) = gannet_kernels::batch_norm(x, weight, bias, EPSILON);
+    let (normalized, [mean, variance]) = gannet_kernels::batch_norm(x, weight, bias, EPSILON, slope);
     let n_values = (n * h * w) as f64;
     fold(running_mean, mean);
     fold(running_var, variance * (n_values / (n_values - 1.0).max(1.0)));
