@@ -8,7 +8,9 @@ change with thread counts or vector widths.
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors.numpy import save as arrays_to_bytes
 from safetensors.torch import save as to_bytes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "crates" / "gannet" / "tests" / "golden"
@@ -28,11 +30,21 @@ def save(script, tensors):
     """Write `tensors` to the golden file named after `script`; scalars become [1]."""
     stem = Path(script).stem
     stored = {name: t.detach().float().reshape(t.shape or (1,)).contiguous().clone() for name, t in tensors.items()}
-    blob = to_bytes(stored, metadata={"script": f"reference/{stem}.py", "torch": torch.__version__})
+    write(stem, to_bytes(stored, metadata={"script": f"reference/{stem}.py", "torch": torch.__version__}))
+
+
+def save_as_is(script, arrays, **versions):
+    """Write NumPy `arrays` in the types they have; `versions` name what computed them."""
+    stem = Path(script).stem
+    stored = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write(stem, arrays_to_bytes(stored, metadata={"script": f"reference/{stem}.py"} | versions))
+
+
+def write(stem, blob):
     path = GOLDEN / f"{stem}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(with_sorted_header(blob))
-    print(f"{path.name}: {len(stored)} tensors, {path.stat().st_size} bytes")
+    print(f"{path.name}: {path.stat().st_size} bytes")
 
 
 def with_sorted_header(blob):

@@ -5,6 +5,7 @@
 
 mod codec;
 mod fit;
+mod resize;
 mod sheet;
 
 pub mod animation;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use codec::{Header, decode, encode_png, probe};
 pub(crate) use codec::{format_name, has_an_end};
 pub use fit::{Fit, conform};
+pub use resize::{Filter, resize};
 pub use sheet::{field_places, grid, scatter, scatter_over, sheet};
 
 /// Channels, height and width of one sample. A 2-D point is 2x1x1.

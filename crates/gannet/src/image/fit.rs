@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use image::{DynamicImage, ImageBuffer};
 use serde::{Deserialize, Serialize};
 
+use super::resize::{Filter, resize, resize_centre};
 use super::{Picture, Samples, Shape};
 
 /// What happens to a picture whose proportions differ from the shape asked for.
@@ -34,8 +33,7 @@ impl fmt::Display for Fit {
 /// Brings `picture` to `shape`, keeping 16 bits where the source has them.
 ///
 /// Channels: grey becomes RGB by repetition, RGB becomes grey by Rec. 601 luma with PIL's integer weights, alpha is
-/// composited over white when dropped and opaque when added. Size: Lanczos with three lobes, widened when shrinking
-/// (the antialiasing PIL does too), on colours premultiplied by alpha.
+/// composited over white when dropped and opaque when added. Size: [`resize`] by Lanczos with three lobes.
 pub fn conform(picture: Picture, shape: Shape, fit: Fit) -> Picture {
     assert!(matches!(shape.channels, 1 | 3 | 4), "a picture has 1, 3 or 4 channels, {shape} has not");
     assert!(shape.height > 0 && shape.width > 0, "a picture has at least one pixel, {shape} has none");
@@ -44,8 +42,8 @@ pub fn conform(picture: Picture, shape: Shape, fit: Fit) -> Picture {
         return picture;
     }
     match fit {
-        Fit::Stretch => resize(picture, shape, &options()),
-        Fit::Crop => resize(picture, shape, &options().fit_into_destination(Some((0.5, 0.5)))),
+        Fit::Stretch => resize(picture, shape.height, shape.width, Filter::Lanczos3),
+        Fit::Crop => resize_centre(picture, shape.height, shape.width, Filter::Lanczos3),
         Fit::Pad => letterbox(picture, shape),
     }
 }
@@ -108,35 +106,11 @@ fn over_white<S: Depth>(rgba: &[S]) -> [S; 3] {
     })
 }
 
-fn options() -> ResizeOptions {
-    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-}
-
-fn resize(picture: Picture, shape: Shape, options: &ResizeOptions) -> Picture {
-    let channels = picture.channels;
-    let source = to_dynamic(picture);
-    let mut target = DynamicImage::new(shape.width as u32, shape.height as u32, source.color());
-    if let Err(problem) = Resizer::new().resize(&source, &mut target, options) {
-        // Both pictures have the same pixel type and neither is empty, which is all the resizer asks for.
-        unreachable!("resizing to {shape} failed: {problem}");
-    }
-    let samples = match target {
-        DynamicImage::ImageLuma8(image) => Samples::U8(image.into_raw()),
-        DynamicImage::ImageRgb8(image) => Samples::U8(image.into_raw()),
-        DynamicImage::ImageRgba8(image) => Samples::U8(image.into_raw()),
-        DynamicImage::ImageLuma16(image) => Samples::U16(image.into_raw()),
-        DynamicImage::ImageRgb16(image) => Samples::U16(image.into_raw()),
-        DynamicImage::ImageRgba16(image) => Samples::U16(image.into_raw()),
-        other => unreachable!("a picture never has {:?} pixels", other.color()),
-    };
-    Picture { width: shape.width, height: shape.height, channels, samples }
-}
-
 fn letterbox(picture: Picture, shape: Shape) -> Picture {
     let scale = (shape.width as f64 / picture.width as f64).min(shape.height as f64 / picture.height as f64);
     let scaled = |side: usize, limit: usize| ((side as f64 * scale).round() as usize).clamp(1, limit);
     let (width, height) = (scaled(picture.width, shape.width), scaled(picture.height, shape.height));
-    let inner = resize(picture, Shape { height, width, ..shape }, &options());
+    let inner = resize(picture, height, width, Filter::Lanczos3);
     let samples = match &inner.samples {
         Samples::U8(samples) => Samples::U8(centred(samples, inner.shape(), shape)),
         Samples::U16(samples) => Samples::U16(centred(samples, inner.shape(), shape)),
@@ -153,21 +127,6 @@ fn centred<S: Copy + Default>(samples: &[S], inner: Shape, outer: Shape) -> Vec<
         canvas[start..start + row.len()].copy_from_slice(row);
     }
     canvas
-}
-
-/// The image crate's view of a picture, for the resizer.
-fn to_dynamic(picture: Picture) -> DynamicImage {
-    let (w, h) = (picture.width as u32, picture.height as u32);
-    let image = match (picture.samples, picture.channels) {
-        (Samples::U8(samples), 1) => ImageBuffer::from_raw(w, h, samples).map(DynamicImage::ImageLuma8),
-        (Samples::U8(samples), 3) => ImageBuffer::from_raw(w, h, samples).map(DynamicImage::ImageRgb8),
-        (Samples::U8(samples), _) => ImageBuffer::from_raw(w, h, samples).map(DynamicImage::ImageRgba8),
-        (Samples::U16(samples), 1) => ImageBuffer::from_raw(w, h, samples).map(DynamicImage::ImageLuma16),
-        (Samples::U16(samples), 3) => ImageBuffer::from_raw(w, h, samples).map(DynamicImage::ImageRgb16),
-        (Samples::U16(samples), _) => ImageBuffer::from_raw(w, h, samples).map(DynamicImage::ImageRgba16),
-    };
-    let Some(image) = image else { panic!("a {w}x{h} picture holds fewer samples than that") };
-    image
 }
 
 #[cfg(test)]
