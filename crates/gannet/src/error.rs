@@ -36,6 +36,9 @@ pub enum Error {
     /// Settings that cannot be used; every problem found is listed.
     #[error("{}", .0.join("\n"))]
     Settings(Vec<String>),
+    /// Features or pixels that cannot be measured: which, and what would be accepted.
+    #[error("{0}")]
+    Features(String),
     /// A figure of the training is no longer a number.
     #[error("training diverged at kimg {kimg:.1}: {figure}; a lower learning rate or another seed may help")]
     Diverged {
@@ -74,6 +77,11 @@ impl Error {
     /// One unusable setting.
     pub fn setting(problem: impl Into<String>) -> Self {
         Self::Settings(vec![problem.into()])
+    }
+
+    /// Features or pixels that cannot be measured.
+    pub fn features(problem: impl Into<String>) -> Self {
+        Self::Features(problem.into())
     }
 
     /// A name that is in none of `known`, with the nearest one or, failing that, all of them.

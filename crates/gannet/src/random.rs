@@ -35,6 +35,8 @@ pub enum Purpose {
     ClassifierWeights = 11,
     /// By how much a classifier's training image is shifted; the counter is images seen.
     ClassifierShift = 12,
+    /// What a metric draws of its samples: resamples, subsets, pairs, patches, directions; the counter is the draw's.
+    Resample = 13,
 }
 
 /// The stream for `purpose` at `counter` under `seed`.
