@@ -8,6 +8,8 @@ pub mod features;
 pub mod interval;
 pub mod moments;
 pub mod frechet;
+pub mod kernel;
+pub mod inception_score;
 pub mod modes;
 pub mod obedience;
 
