@@ -10,6 +10,9 @@ pub mod moments;
 pub mod frechet;
 pub mod kernel;
 pub mod inception_score;
+pub mod precision_recall;
+pub mod density_coverage;
+pub mod neighbours;
 pub mod modes;
 pub mod obedience;
 
