@@ -13,6 +13,10 @@ pub mod inception_score;
 pub mod precision_recall;
 pub mod density_coverage;
 pub mod neighbours;
+pub mod laplacian;
+pub mod sliced_wasserstein;
+pub mod ms_ssim;
+pub mod path_length;
 pub mod modes;
 pub mod obedience;
 
