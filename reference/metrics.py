@@ -3,7 +3,7 @@
 Papers: Heusel et al. 2017 (arXiv 1706.08500), eq. 6 (Frechet distance); Chong and
 Forsyth 2020 (arXiv 1911.07023), section 3 (its line in 1/N); Binkowski et al. 2018
 (arXiv 1801.01401), section 4 (kernel distance); Salimans et al. 2016 (arXiv 1606.03498),
-section 4 (inception score); Kynkaanniemi et al. 2019 (arXiv 1904.06991), eqs. 1 to 3
+section 4 (inception score); Kynkaanniemi et al. 2019 (arXiv 1904.06991), section 2
 (precision, recall); Naeem et al. 2020 (arXiv 2002.09797), eqs. 2 and 3 (density,
 coverage); Karras et al. 2018 (arXiv 1710.10196), section 5 (sliced Wasserstein);
 Wang et al. 2003, "Multiscale structural similarity", eq. 7.

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn other_draws_have_density_one_and_the_expected_coverage() {
-        // For equal distributions coverage is 1 - (N - 1)...(N - k) / ((2N - 1)...(2N - k)), Naeem et al., eq. 9.
+        // For equal distributions coverage is 1 - (N - 1)...(N - k) / ((2N - 1)...(2N - k)), Naeem et al. 2020.
         let found = density_coverage(&modes(1, 1, 1.0), &modes(2, 1, 1.0), K).unwrap();
         let expected = 1.0 - (1..=5).map(|i| (600.0 - f64::from(i)) / (1200.0 - f64::from(i))).product::<f64>();
         assert!((found.coverage - expected).abs() < 0.03 && (found.density - 1.0).abs() < 0.1, "{found:?}");

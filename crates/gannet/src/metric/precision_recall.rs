@@ -2,7 +2,7 @@
 //!
 //! A set is taken for the union of the balls around its samples that reach to the k-th neighbour within the set;
 //! precision is the share of fakes in the reals' balls, recall the share of reals in the fakes' (Kynkäänniemi et al.
-//! 2019, "Improved precision and recall metric for assessing generative models", section 2, eqs. 1 to 3).
+//! 2019, "Improved precision and recall metric for assessing generative models", section 2).
 
 use serde::Serialize;
 
