@@ -47,6 +47,7 @@ pub mod train;
 pub mod metric;
 pub mod data;
 pub mod image;
+pub mod import;
 pub mod run;
 pub mod evaluate;
 pub mod sweep;
