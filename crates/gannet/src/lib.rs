@@ -49,6 +49,7 @@ pub mod data;
 pub mod image;
 pub mod import;
 pub mod run;
+pub mod extractor;
 pub mod evaluate;
 pub mod sweep;
 pub mod bench;

@@ -130,9 +130,27 @@ impl Classifier {
 
     /// Writes it to `path`, atomically.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        checkpoint::write(path.as_ref(), KIND, &self.card, &self.state())
+    }
+
+    /// Its weights and statistics by name.
+    pub(crate) fn state(&self) -> Tensors {
         let mut tensors = Tensors::new();
         state::save(&self.network, KIND, &mut tensors);
-        checkpoint::write(path.as_ref(), KIND, &self.card, &tensors)
+        tensors
+    }
+
+    /// The classifier of such weights, whose accuracy is not known here.
+    pub(crate) fn of_state(
+        shape: Shape,
+        classes: Vec<String>,
+        tensors: &Tensors,
+        device: &Device,
+    ) -> Result<Self, String> {
+        check_shape(shape)?;
+        let device = device.clone().without_autodiff();
+        let network = state::load(Network::new(shape, classes.len(), 0, &device), KIND, tensors)?;
+        Ok(Self { card: Card { shape, classes, n_held_out: 0, accuracy: 0.0 }, network, device })
     }
 
     /// The shape of the samples it takes.
@@ -153,6 +171,15 @@ impl Classifier {
     /// How many samples were held out to find the accuracy.
     pub fn n_held_out(&self) -> usize {
         self.card.n_held_out
+    }
+
+    /// Values of the last hidden layer, by which the classes are told apart.
+    pub const N_FEATURES: usize = Network::HIDDEN;
+
+    /// The last hidden layer `[N, N_FEATURES]` and the scores `[N, classes]` of images `[N, C, H, W]` in [-1, 1].
+    pub fn features_and_scores(&self, images: Tensor<4>) -> [Tensor<2>; 2] {
+        let features = self.network.features(images);
+        [features.clone().value, self.network.out.forward(features).value]
     }
 
     /// The likeliest class of each sample, `[C, H, W]` in [-1, 1].
@@ -251,12 +278,16 @@ impl Network {
 
     /// Images `[N, C, H, W]` in [-1, 1] to scores `[N, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.out.forward(self.features(images)).value
+    }
+
+    /// Images `[N, C, H, W]` in [-1, 1] to the last hidden layer `[N, HIDDEN]`.
+    fn features(&self, images: Tensor<4>) -> Dual<2> {
         let mut x = Dual::from(images);
         for Block { conv, norm } in &self.blocks {
             x = relu(norm.forward(conv.forward(x)));
         }
-        let features = x.linear(|x| x.flatten(1, 3));
-        self.out.forward(relu(self.hidden.forward(features))).value
+        relu(self.hidden.forward(x.linear(|x| x.flatten(1, 3))))
     }
 }
 

@@ -1,0 +1,155 @@
+//! Extractors in a folder: one self-describing safetensors file each, called by name.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+
+use super::card::hash;
+use super::layers::Source;
+use super::{ARCHITECTURES, Architecture, Card, Extractor, Network, Origin, trained};
+use crate::import::{self, Weights};
+use crate::nn::state::Tensors;
+use crate::run::checkpoint;
+use crate::{Error, Result, device};
+
+const KIND: &str = "extractor";
+
+/// The folder that holds a user's extractors unless told otherwise.
+pub fn folder() -> PathBuf {
+    dirs::data_dir().unwrap_or_else(std::env::temp_dir).join("gannet/extractors")
+}
+
+/// Reads the weights in `file`, PyTorch's or safetensors, and keeps them in `folder` as `name` or, without one, under the
+/// name of their architecture.
+pub fn add(file: &Path, name: Option<&str>, folder: &Path) -> Result<Card> {
+    name.map_or(Ok(()), check_name)?;
+    let weights = import::read(file)?;
+    let architecture = recognise(&weights.tensors).map_err(|reason| Error::file(file, reason))?;
+    let name = name.unwrap_or(architecture.name);
+    let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let device = device::open(device::first_built())?;
+    let (extractor, used) = import(name, &title, &weights, &device).map_err(|reason| Error::file(file, reason))?;
+    keep(&extractor.card, &used, folder)?;
+    Ok(extractor.card)
+}
+
+/// The cards of all extractors in `folder`, by name, or why one cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<Result<Card>>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) => return Err(Error::io("read", folder)(error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(Error::io("read", folder)));
+    let mut paths = paths.collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
+    paths.sort();
+    Ok(paths.iter().map(|path| checkpoint::read::<Card>(path, KIND).map(|(card, _)| card)).collect())
+}
+
+/// The extractor called `name` in `folder`, on `device`.
+pub fn open(name: &str, folder: &Path, device: &Device) -> Result<Extractor> {
+    check_name(name)?;
+    let path = path(name, folder);
+    if !path.is_file() {
+        let known: Vec<String> = list(folder)?.into_iter().flatten().map(|card| card.name).collect();
+        if known.is_empty() {
+            return Err(Error::setting(format!(
+                "there is no extractor `{name}`; `gannet extractor add FILE` makes one"
+            )));
+        }
+        return Err(Error::unknown("extractor", name, known.iter().map(String::as_str)));
+    }
+    let (card, tensors) = checkpoint::read::<Card>(&path, KIND)?;
+    let device = device.clone().without_autodiff();
+    let network = network(&card, &tensors, &device).map_err(|reason| Error::file(&path, reason))?;
+    Ok(Extractor { card, network, device })
+}
+
+/// Writes an extractor's file into `folder`, which is made where it is missing.
+pub(super) fn keep(card: &Card, tensors: &Tensors, folder: &Path) -> Result<()> {
+    check_name(&card.name)?;
+    let path = path(&card.name, folder);
+    if path.is_file() {
+        let (old, _) = checkpoint::read::<Card>(&path, KIND)?;
+        if old.weights != card.weights {
+            let advice = "give another name with --name, or remove it";
+            return Err(Error::file(&path, format!("holds other weights under the name `{}`; {advice}", card.name)));
+        }
+    }
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    checkpoint::write(&path, KIND, card, tensors)
+}
+
+/// The extractor of imported `weights`, and those of their tensors that it uses.
+pub(super) fn import(
+    name: &str,
+    file: &str,
+    weights: &Weights,
+    device: &Device,
+) -> Result<(Extractor, Tensors), String> {
+    let architecture = recognise(&weights.tensors)?;
+    let device = device.clone().without_autodiff();
+    let (network, used) = built(architecture, &weights.tensors, &device)?;
+    let card = Card {
+        name: name.to_owned(),
+        architecture: architecture.name.to_owned(),
+        shape: architecture.shape,
+        n_features: architecture.n_features,
+        n_classes: architecture.n_classes,
+        classes: vec![],
+        weights: hash(&used),
+        origin: Origin::File { name: file.to_owned(), sha256: weights.sha256.clone() },
+    };
+    Ok((Extractor { card, network, device }, used))
+}
+
+/// The network that a kept file describes, if its weights are those that were kept.
+fn network(card: &Card, tensors: &Tensors, device: &Device) -> Result<Box<dyn Network>, String> {
+    if hash(tensors) != card.weights {
+        return Err("its weights are not those it was written with; remove it and add it again".to_owned());
+    }
+    if card.architecture == trained::ARCHITECTURE {
+        return trained::network(card, tensors, device);
+    }
+    let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == card.architecture);
+    let architecture =
+        architecture.ok_or_else(|| format!("its network `{}` is unknown to this version", card.architecture))?;
+    built(architecture, tensors, device).map(|(network, _)| network)
+}
+
+fn built(
+    architecture: &Architecture,
+    tensors: &Tensors,
+    device: &Device,
+) -> Result<(Box<dyn Network>, Tensors), String> {
+    let mut source = Source::new(tensors, device);
+    let network = (architecture.build)(&mut source).map_err(|reason| format!("no {}: {reason}", architecture.name))?;
+    Ok((network, source.used()))
+}
+
+fn recognise(tensors: &Tensors) -> Result<&'static Architecture, String> {
+    ARCHITECTURES.iter().find(|architecture| tensors.contains_key(architecture.signature)).ok_or_else(|| {
+        let known = ARCHITECTURES.iter().map(|known| format!("{} (with `{}`)", known.name, known.signature));
+        let found: Vec<String> = tensors.keys().take(2).map(|name| format!("`{}`", name.escape_debug())).collect();
+        format!(
+            "holds {} tensors ({} ...), the weights of no known network; accepted: {}",
+            tensors.len(),
+            found.join(", "),
+            known.collect::<Vec<_>>().join(", ")
+        )
+    })
+}
+
+fn path(name: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("{name}.safetensors"))
+}
+
+/// A name becomes a part of a file's and of a protocol's name.
+fn check_name(name: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let fits = (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.');
+    let problem =
+        || Error::setting(format!("`{name}` cannot name an extractor, accepted: up to 64 of a-z A-Z 0-9 - _ ."));
+    if fits { Ok(()) } else { Err(problem()) }
+}
