@@ -3,6 +3,7 @@
 mod bench;
 mod data;
 mod evaluate;
+mod extractor;
 mod interrupt;
 mod list;
 mod numbers;
@@ -53,6 +54,9 @@ enum Verb {
     /// Look at a data set
     #[command(subcommand)]
     Data(data::Verb),
+    /// Keep the networks whose features samples are compared by
+    #[command(subcommand)]
+    Extractor(extractor::Verb),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(verb) => data::run(&verb).map(|()| ExitCode::SUCCESS),
+        Verb::Extractor(verb) => extractor::run(&verb).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
         let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;

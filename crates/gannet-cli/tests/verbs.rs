@@ -179,6 +179,7 @@ fn lists_come_from_the_registries() {
 fn help_on_every_verb_has_examples() {
     let folder = tempfile::tempdir().unwrap();
     let verbs = ["", "train", "sweep", "sample", "evaluate", "bench", "list", "data inspect"];
+    let verbs = verbs.into_iter().chain(["extractor add", "extractor list", "extractor train"]);
     for words in verbs.map(|verb| format!("{verb} --help")) {
         let words = words.trim();
         let output = run(folder.path(), words);

@@ -1,5 +1,7 @@
 //! What an extractor says of itself, and what figures made with it may be called.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -69,6 +71,22 @@ impl Card {
     /// What the Fréchet distance by these features is called: `FID` by the standard weights, else `FD-NAME`.
     pub fn distance_name(&self) -> String {
         if self.is_standard() { "FID".to_owned() } else { format!("FD-{}", self.name) }
+    }
+}
+
+/// `lite0: efficientnet-lite0, 1280 features of 3x224x224, 1000 classes, weights 12a7f012 from a.pth; figures: FD-lite0`.
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, architecture, shape, n_features, n_classes, .. } = self;
+        write!(f, "{name}: {architecture}, {n_features} features of {shape}, {n_classes} classes, ")?;
+        write!(f, "weights {} ", self.short_hash())?;
+        match &self.origin {
+            Origin::File { name, .. } => write!(f, "from {name}")?,
+            Origin::Trained { data, accuracy, n_held_out } => {
+                write!(f, "trained on {data}, right on {:.1} % of {n_held_out} held-out samples", 100.0 * accuracy)?;
+            }
+        }
+        write!(f, "; figures: {}", self.distance_name())
     }
 }
 

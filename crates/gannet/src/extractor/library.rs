@@ -66,6 +66,19 @@ pub fn open(name: &str, folder: &Path, device: &Device) -> Result<Extractor> {
     Ok(Extractor { card, network, device })
 }
 
+/// Whether `name` may be given to a new extractor in `folder`.
+pub(super) fn check_free(name: &str, folder: &Path) -> Result<()> {
+    check_name(name)?;
+    let path = path(name, folder);
+    if path.exists() {
+        return Err(Error::file(
+            &path,
+            format!("there is an extractor `{name}` already; give another name, or remove it"),
+        ));
+    }
+    Ok(())
+}
+
 /// Writes an extractor's file into `folder`, which is made where it is missing.
 pub(super) fn keep(card: &Card, tensors: &Tensors, folder: &Path) -> Result<()> {
     check_name(&card.name)?;

@@ -19,8 +19,10 @@ use crate::train::classifier::Classifier;
 pub(super) const ARCHITECTURE: &str = "classifier";
 
 /// Trains a classifier of `dataset` and keeps it in `folder` as the extractor `name`. The same data and seed give the same
-/// weights.
+/// weights. A name that is taken is refused.
 pub fn train(dataset: &Arc<dyn Dataset>, name: &str, seed: u64, device: &Device, folder: &Path) -> Result<Card> {
+    // Before the minutes that a training takes.
+    library::check_free(name, folder)?;
     let classifier = Classifier::train(dataset, seed, device)?;
     let tensors = classifier.state();
     let card = Card {
