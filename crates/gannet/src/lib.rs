@@ -2,7 +2,8 @@
 //!
 //! Two networks compete: a generator makes fakes, a critic (or discriminator) tells them from real samples. Read the
 //! library in this order: [`loss`] says what each player wants, [`penalty`] what tames the critic, [`net`] what they are
-//! made of, [`augment`] what they look through, [`method`] in which order they move, [`train`] how the game is run, [`data`] what it is played on, [`mod@run`] what it leaves behind.
+//! made of, [`augment`] what they look through, [`method`] in which order they move, [`train`] how the game is run, [`data`] what it is played on, [`mod@run`] what it leaves behind, [`import`] and [`extractor`] which trained networks it is
+//! judged with.
 //!
 //! Using a trained generator takes one line:
 //!

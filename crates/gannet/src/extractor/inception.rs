@@ -149,8 +149,8 @@ fn grid_8(pool: Layer) -> Plan {
 
 /// A layer with its weights.
 enum Step {
-    Conv(Conv),
-    Fork(Conv, Conv),
+    Conv(Box<Conv>),
+    Fork(Vec<Conv>),
     Pool(Pool),
 }
 
@@ -191,16 +191,16 @@ fn step(source: &mut Source, block: &str, layer: Layer, n: &mut usize) -> Result
     Ok(match layer {
         Same(name, n_out, kernel) => {
             *n = n_out;
-            Step::Conv(conv(name, n_out, kernel, 1, Padding::Same)?)
+            Step::Conv(Box::new(conv(name, n_out, kernel, 1, Padding::Same)?))
         }
         Valid(name, n_out, stride) => {
             *n = n_out;
-            Step::Conv(conv(name, n_out, [3, 3], stride, Padding::Valid)?)
+            Step::Conv(Box::new(conv(name, n_out, [3, 3], stride, Padding::Valid)?))
         }
         Fork([(a, n_a, kernel_a), (b, n_b, kernel_b)]) => {
             *n = n_a + n_b;
             let first = conv(a, n_a, kernel_a, 1, Padding::Same)?;
-            Step::Fork(first, conv(b, n_b, kernel_b, 1, Padding::Same)?)
+            Step::Fork(vec![first, conv(b, n_b, kernel_b, 1, Padding::Same)?])
         }
         Layer::Pool(pool) => Step::Pool(pool),
     })
@@ -223,7 +223,7 @@ impl Step {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Conv(conv) => relu(conv.forward(x)),
-            Self::Fork(a, b) => Tensor::cat(vec![relu(a.forward(x.clone())), relu(b.forward(x))], 1),
+            Self::Fork(convs) => Tensor::cat(convs.iter().map(|conv| relu(conv.forward(x.clone()))).collect(), 1),
             Self::Pool(pool) => pool.forward(x),
         }
     }

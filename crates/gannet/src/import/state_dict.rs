@@ -10,8 +10,15 @@ const KEYS: [&str; 9] =
 /// How deep it may lie.
 const MAX_DEPTH: usize = 4;
 
-/// Its tensors by name, and the keys that led there.
-pub(super) fn find(pickle: &Pickle) -> Result<(Vec<(String, &Tensor)>, Vec<String>), String> {
+/// A state dict.
+pub(super) struct StateDict<'a> {
+    pub(super) tensors: Vec<(String, &'a Tensor)>,
+    /// The keys that led there.
+    pub(super) under: Vec<String>,
+}
+
+/// The state dict of `pickle`.
+pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, String> {
     let distances = distances(pickle);
     let mut under = vec![];
     let mut value = &pickle.root;
@@ -28,7 +35,7 @@ pub(super) fn find(pickle: &Pickle) -> Result<(Vec<(String, &Tensor)>, Vec<Strin
             })
             .collect();
         if !tensors.is_empty() {
-            return Ok((tensors, under));
+            return Ok(StateDict { tensors, under });
         }
         let leads = |value: &Value| match value {
             Value::Dict(place) => under.len() + distances[*place] < MAX_DEPTH,
@@ -80,11 +87,13 @@ fn distances(pickle: &Pickle) -> Vec<usize> {
 
 /// The entries whose key is text.
 fn named(pickle: &Pickle, place: usize) -> Vec<(&str, &Value)> {
-    let text = |(key, value)| match key {
-        &Value::Text(ref key) => Some((key.as_ref(), value)),
-        _ => None,
-    };
-    pickle.dicts[place].iter().map(|(key, value)| (key, value)).filter_map(text).collect()
+    let mut entries = vec![];
+    for (key, value) in &pickle.dicts[place] {
+        if let Value::Text(key) = key {
+            entries.push((key.as_ref(), value));
+        }
+    }
+    entries
 }
 
 fn kind(value: &Value) -> &'static str {

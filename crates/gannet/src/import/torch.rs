@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::element::View;
 use super::pickle::{self, Pickle, Storage};
-use super::state_dict;
+use super::state_dict::{self, StateDict};
 use crate::nn::state::Tensors;
 
 /// How a legacy file begins: the pickle of the number 0x1950a86a20f9469cfc6c.
@@ -108,7 +108,7 @@ fn decode(
     file_bytes: usize,
     mut read: impl FnMut(&Storage, &View) -> Result<TensorData, String>,
 ) -> Result<(Tensors, Vec<String>), String> {
-    let (found, under) = state_dict::find(pickle)?;
+    let StateDict { tensors: found, under } = state_dict::find(pickle)?;
     let limit = file_bytes.saturating_mul(MAX_GROWTH).max(FREE_BYTES);
     let mut n_bytes = 0usize;
     let mut tensors = Tensors::new();
