@@ -64,7 +64,7 @@ pub(super) fn legacy(bytes: &[u8]) -> Result<(Tensors, Vec<String>), String> {
     if protocol.root != pickle::Value::Int(1001) {
         return Err("a legacy file of an unknown protocol; accepted: 1001".to_owned());
     }
-    // Byte order and sizes of C's types: every file since PyTorch 0.1 was written as little-endian.
+    // Byte order and sizes of C's types, which do not matter: storages are little-endian from any machine.
     let machine = pickle::parse(bytes, protocol.end)?;
     let objects = pickle::parse(bytes, machine.end)?;
     let keys = pickle::parse(bytes, objects.end)?;
