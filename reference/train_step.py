@@ -4,7 +4,7 @@ The networks, the batch and the rules are those of gannet's workloads: DCGAN (Ra
 on 3x64x64 and of width 128 on 1x28x28, and fully connected networks of three layers of 128 on points and on 3x64x64. One
 step is one move of the critic, on reals and fakes, and one of the generator through the moved critic, whose weights take
 no gradient. Adam with lr 2e-4 and betas 0.5 and 0.999. R1 is Mescheder et al. 2018, eq. 9; WGAN-GP's term is Gulrajani et
-al. 2017, eq. 3; both are differentiated twice (`create_graph`).
+al. 2017, eq. 3; both are differentiated twice (`create_graph`). The workloads of samples run DCGAN's generator alone.
 
 Writes one JSON object: the seconds of each step that counts, and PyTorch's version.
 
@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 WORKLOADS = ["ring", "mlp64", "mlp64-gp", "mlp64-r1", "dcgan28", "dcgan64", "plain64", "wgangp64", "r1-64"]
+SAMPLES = {"sample1": 1, "sample64": 64}
 
 
 def conv_networks(channels, size, width, is_normalized):
@@ -57,12 +58,12 @@ def networks(workload):
         return generator, nn.Sequential(nn.Flatten(), mlp(math.prod(shape), 1)), (64,), shape
     if workload == "dcgan28":
         return *conv_networks(1, 28, 128, True), (1, 28, 28)
-    return *conv_networks(3, 64, 64, workload == "dcgan64"), (3, 64, 64)
+    return *conv_networks(3, 64, 64, workload not in ("plain64", "wgangp64", "r1-64")), (3, 64, 64)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("workload", choices=WORKLOADS)
+    p.add_argument("workload", choices=[*WORKLOADS, *SAMPLES])
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--steps", type=int, default=5, help="steps that count; two more come first")
     p.add_argument("--layout", choices=["nchw", "nhwc"], default="nchw")
@@ -106,10 +107,18 @@ def main():
         moves[0].step()
         critic.requires_grad_(True)
 
+    def samples():
+        with torch.inference_mode():
+            generator(torch.randn(SAMPLES[args.workload], *latent))
+
+    work = step
+    if args.workload in SAMPLES:
+        generator.eval()
+        work = samples
     seconds = []
     for _ in range(args.steps + 2):
         started = time.perf_counter()
-        step()
+        work()
         seconds.append(time.perf_counter() - started)
     print(json.dumps({"seconds": seconds[2:], "version": torch.__version__}))
 

@@ -1,4 +1,4 @@
-//! `gannet bench`: what training steps cost on this machine, beside PyTorch where it is there.
+//! `gannet bench`: what training, sampling and starting cost on this machine, beside PyTorch where it is there.
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use gannet::bench::{Race, WORKLOADS, Workload, median};
+use gannet::bench::{Race, WORKLOADS, Workload, convolution_flops, median, peak_gflops};
+use gannet::run::Precision;
 
 /// The peer's script, so that the binary needs no other file.
 const PEER: &str = include_str!("../../../reference/train_step.py");
@@ -18,6 +19,7 @@ Examples:
   gannet bench                                every workload
   gannet bench plain64 r1-64 wgangp64         what a gradient penalty costs: compare with plain64
   gannet bench dcgan64 --peer python          beside PyTorch, in turn, in its better memory layout
+  gannet bench dcgan64 --precision bf16       convolutions of bf16, where the processor is faster at them
 
 Machines are busy now and then: compare ratios of medians from one call, not times from two.")]
 pub(crate) struct Args {
@@ -27,7 +29,7 @@ pub(crate) struct Args {
     /// Samples per batch
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(2..=1024))]
     batch: u16,
-    /// Steps that count, in each round
+    /// Laps that count, in each round
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     steps: u16,
     /// Rounds in which all take turns
@@ -36,45 +38,82 @@ pub(crate) struct Args {
     /// A Python with PyTorch to compare with
     #[arg(long, value_name = "PYTHON")]
     peer: Option<PathBuf>,
+    /// What our convolutions multiply; PyTorch's stay at f32
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Kind,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    F32,
+    Bf16,
+}
+
+impl From<Kind> for Precision {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::F32 => Self::F32,
+            Kind::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+/// What a workload took.
+#[derive(Default)]
+struct Laps {
+    ours: Vec<f64>,
+    theirs: BTreeMap<&'static str, Vec<f64>>,
+    /// Multiplications and additions of a lap's convolutions.
+    flops: u64,
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("the program's own file")?;
+    let precision = args.precision.into();
     let is_chosen = |w: &&Workload| args.workloads.is_empty() || args.workloads.iter().any(|name| name == w.name);
     let workloads: Vec<&Workload> = WORKLOADS.iter().filter(is_chosen).collect();
-    let mut races = workloads.iter().map(|w| Race::new(w, args.batch.into())).collect::<gannet::Result<Vec<_>>>()?;
-    let mut ours = vec![vec![]; workloads.len()];
-    let mut theirs = vec![BTreeMap::<_, Vec<f64>>::new(); workloads.len()];
+    let race = |w: &&Workload| Race::new(w, args.batch.into(), precision, &program);
+    let mut races = workloads.iter().map(race).collect::<gannet::Result<Vec<_>>>()?;
+    let mut laps: Vec<Laps> = workloads.iter().map(|_| Laps::default()).collect();
     for _ in 0..args.rounds {
-        for (i, (workload, race)) in workloads.iter().zip(&mut races).enumerate() {
-            // The first step of a round fills caches.
-            race.step()?;
+        for ((workload, race), laps) in workloads.iter().zip(&mut races).zip(&mut laps) {
+            // The first lap of a round fills caches.
+            race.lap()?;
+            let before = convolution_flops();
             for _ in 0..args.steps {
-                ours[i].push(race.step()?);
+                laps.ours.push(race.lap()?);
             }
+            laps.flops = (convolution_flops() - before) / u64::from(args.steps);
             let Some(python) = &args.peer else { continue };
             for layout in LAYOUTS {
                 let Some(seconds) = peer(python, workload, layout, args)? else { break };
-                theirs[i].entry(layout).or_default().extend(seconds);
+                laps.theirs.entry(layout).or_default().extend(seconds);
             }
         }
     }
-    for ((workload, ours), theirs) in workloads.iter().zip(ours).zip(theirs) {
-        let ours = median(ours);
-        let theirs: BTreeMap<_, _> = theirs.into_iter().map(|(layout, seconds)| (layout, median(seconds))).collect();
+    let peak = peak_gflops(precision);
+    for ((workload, race), laps) in workloads.iter().zip(&races).zip(laps) {
+        let ours = median(laps.ours);
+        let theirs: BTreeMap<_, _> = laps.theirs.into_iter().map(|(layout, laps)| (layout, median(laps))).collect();
         let best = theirs.values().copied().min_by(f64::total_cmp);
-        let images = f64::from(args.batch) / ours;
+        let per_second = race.batch() as f64 / ours;
+        let gflops = laps.flops as f64 / ours / 1e9;
         if args.json {
             let line = serde_json::json!({
-                "workload": workload.name, "batch": args.batch, "steps": args.steps, "rounds": args.rounds,
-                "median_s": ours, "images_per_s": images, "peer_median_s": theirs, "ratio": best.map(|best| best / ours),
+                "workload": workload.name, "batch": race.batch(), "laps": args.steps, "rounds": args.rounds,
+                "median_s": ours, "per_s": per_second, "convolution_gflops": gflops, "peak_gflops": peak,
+                "peer_median_s": theirs, "ratio": best.map(|best| best / ours),
             });
             writeln!(stdout(), "{line}")?;
             continue;
         }
-        write!(stdout(), "{:<9} {:>9.2} ms {images:>9.1} images/s", workload.name, 1e3 * ours)?;
+        write!(stdout(), "{:<9} {:>9.2} ms {per_second:>9.1} /s", workload.name, 1e3 * ours)?;
+        if laps.flops > 0 {
+            write!(stdout(), " {gflops:>6.0} GFLOP/s, {:>2.0} % of peak", 100.0 * gflops / peak)?;
+        }
         for (layout, seconds) in &theirs {
             write!(stdout(), "   PyTorch {layout} {:.2} ms", 1e3 * seconds)?;
         }
@@ -86,7 +125,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds of the peer's steps; none where it does not have the workload.
+/// Seconds of the peer's laps; none where it does not have the workload.
 fn peer(python: &Path, workload: &Workload, layout: &str, args: &Args) -> anyhow::Result<Option<Vec<f64>>> {
     if !PEER.contains(&format!("\"{}\"", workload.name)) {
         return Ok(None);

@@ -1,5 +1,7 @@
 //! The kernels as operations of Burn's CPU backend, with gradients.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -93,16 +95,32 @@ pub trait KernelOps: Backend {
     fn squared_norm(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
+/// Multiplications and additions of all convolutions so far.
+static FLOPS: AtomicU64 = AtomicU64::new(0);
+
+/// Multiplications and additions of all convolutions of this process so far, forwards and backwards.
+pub fn convolution_flops() -> u64 {
+    FLOPS.load(Ordering::Relaxed)
+}
+
+/// The path for `convolution`, which is counted.
+fn path(convolution: &Convolution, precision: Precision) -> Path {
+    FLOPS.fetch_add(convolution.flops(), Ordering::Relaxed);
+    Path::best(precision)
+}
+
 impl KernelOps for Flex {
     fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
-        let kernel =
-            |[x, weight]: [&[f32]; 2], y: &mut [f32]| forward(Path::best(precision), &convolution, x, weight, y);
+        let kernel = |[x, weight]: [&[f32]; 2], y: &mut [f32]| {
+            forward(path(&convolution, precision), &convolution, x, weight, y)
+        };
         run([x, weight], shape(&convolution, 1), kernel)
     }
 
     fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
-        let kernel =
-            |[y, weight]: [&[f32]; 2], x: &mut [f32]| input_gradient(Path::best(precision), &convolution, y, weight, x);
+        let kernel = |[y, weight]: [&[f32]; 2], x: &mut [f32]| {
+            input_gradient(path(&convolution, precision), &convolution, y, weight, x)
+        };
         run([y, weight], shape(&convolution, 0), kernel)
     }
 
@@ -111,7 +129,7 @@ impl KernelOps for Flex {
         let [n_in, _] = convolution.group_channels();
         let shape = Shape::new([convolution.channels[1], n_in, vertical.kernel, horizontal.kernel]);
         let kernel = |[x, y]: [&[f32]; 2], weight: &mut [f32]| {
-            weight_gradient(Path::best(precision), &convolution, x, y, weight)
+            weight_gradient(path(&convolution, precision), &convolution, x, y, weight)
         };
         run([x, y], shape, kernel)
     }

@@ -37,7 +37,7 @@ mod tensors;
 #[cfg(feature = "kernels")]
 pub use convolution::{forward, input_gradient, weight_gradient};
 #[cfg(feature = "kernels")]
-pub use extension::KernelOps;
+pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
 #[cfg(feature = "kernels")]

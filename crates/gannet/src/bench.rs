@@ -1,25 +1,39 @@
-//! Training steps worth timing: the registry behind `gannet bench`, and a game that is timed step by step.
+//! Work worth timing: the registry behind `gannet bench`, and races that are timed lap by lap.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use burn::tensor::{Distribution, Tensor};
 use toml::Table;
 
-use crate::data::{Batch, Sample};
+use crate::data::{self, Batch, DataConfig, Loader, LoaderConfig, Sample};
 use crate::image::Shape;
 use crate::method::{self, Given, Method, Setting};
+use crate::run::Precision;
 use crate::train::schedule::Moment;
-use crate::{Result, device, run};
+use crate::{Error, Result, device, run};
 
-/// A training step to time: networks and rules of the method that takes any.
+/// Something to time.
 pub struct Workload {
     /// What the command line takes.
     pub name: &'static str,
     /// What it is, in one line.
     pub summary: &'static str,
-    /// Of a sample.
-    pub shape: Shape,
-    /// Rules of the family that takes any networks.
-    pub settings: &'static [&'static str],
+    /// What a lap is.
+    pub work: Work,
+}
+
+/// What a lap is.
+pub enum Work {
+    /// A training step of networks and rules of the family that takes any, on a batch of made-up samples.
+    Step(Shape, &'static [&'static str]),
+    /// Samples of a generator, so many at once: those of `Step`'s settings.
+    Samples(usize, Shape, &'static [&'static str]),
+    /// A batch of a named data set, decoded.
+    Load(&'static str),
+    /// A start of the program that does nothing further.
+    Start,
 }
 
 const POINT: Shape = Shape { channels: 2, height: 1, width: 1 };
@@ -33,100 +47,178 @@ pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "ring",
         summary: "points, fully connected networks of three layers of 128",
-        shape: POINT,
-        settings: &["net.family=mlp"],
+        work: Work::Step(POINT, &["net.family=mlp"]),
     },
-    Workload { name: "mlp64", summary: "the same networks on 3x64x64", shape: COLOUR, settings: &["net.family=mlp"] },
-    Workload { name: "mlp64-r1", summary: "mlp64 with R1", shape: COLOUR, settings: &["net.family=mlp", R1[0], R1[1]] },
+    Workload { name: "mlp64", summary: "the same networks on 3x64x64", work: Work::Step(COLOUR, &["net.family=mlp"]) },
+    Workload {
+        name: "mlp64-r1",
+        summary: "mlp64 with R1",
+        work: Work::Step(COLOUR, &["net.family=mlp", R1[0], R1[1]]),
+    },
     Workload {
         name: "mlp64-gp",
         summary: "mlp64 with a gradient penalty of WGAN-GP's kind",
-        shape: COLOUR,
-        settings: &["net.family=mlp", GP[0], GP[1]],
+        work: Work::Step(COLOUR, &["net.family=mlp", GP[0], GP[1]]),
     },
     Workload {
         name: "dcgan28",
         summary: "DCGAN of width 128 on 1x28x28",
-        shape: GREY,
-        settings: &["net.family=dcgan", "net.width=128"],
+        work: Work::Step(GREY, &["net.family=dcgan", "net.width=128"]),
     },
     Workload {
         name: "dcgan64",
         summary: "DCGAN of width 64 on 3x64x64",
-        shape: COLOUR,
-        settings: &["net.family=dcgan"],
+        work: Work::Step(COLOUR, &["net.family=dcgan"]),
     },
     Workload {
         name: "plain64",
         summary: "dcgan64 without batch norm in the critic",
-        shape: COLOUR,
-        settings: &["net.family=dcgan", "net.critic_norm=none"],
+        work: Work::Step(COLOUR, &["net.family=dcgan", "net.critic_norm=none"]),
     },
     Workload {
         name: "r1-64",
         summary: "plain64 with R1 at every step",
-        shape: COLOUR,
-        settings: &["net.family=dcgan", "net.critic_norm=none", R1[0], R1[1]],
+        work: Work::Step(COLOUR, &["net.family=dcgan", "net.critic_norm=none", R1[0], R1[1]]),
     },
     Workload {
         name: "wgangp64",
         summary: "plain64 with Wasserstein loss and gradient penalty, one critic move",
-        shape: COLOUR,
-        settings: &["net.family=dcgan", "net.critic_norm=none", "loss=wasserstein", GP[0], GP[1]],
+        work: Work::Step(COLOUR, &["net.family=dcgan", "net.critic_norm=none", "loss=wasserstein", GP[0], GP[1]]),
     },
     Workload {
         name: "resnet32",
         summary: "residual networks of width 16 on 3x32x32",
-        shape: Shape { channels: 3, height: 32, width: 32 },
-        settings: &["net.family=resnet", "net.width=16"],
+        work: Work::Step(Shape { channels: 3, height: 32, width: 32 }, &["net.family=resnet", "net.width=16"]),
     },
     Workload {
         name: "r3gan32",
         summary: "R3GAN's networks of width 8 on 3x32x32, with R1 and R2",
-        shape: Shape { channels: 3, height: 32, width: 32 },
-        settings: &["net.family=r3gan", "net.width=8", "net.blocks=1", "loss=relativistic", "penalty=r1-r2"],
+        work: Work::Step(
+            Shape { channels: 3, height: 32, width: 32 },
+            &["net.family=r3gan", "net.width=8", "net.blocks=1", "loss=relativistic", "penalty=r1-r2"],
+        ),
     },
+    Workload {
+        name: "sample1",
+        summary: "one sample of dcgan64's generator",
+        work: Work::Samples(1, COLOUR, &["net.family=dcgan"]),
+    },
+    Workload {
+        name: "sample64",
+        summary: "64 samples of dcgan64's generator at once",
+        work: Work::Samples(64, COLOUR, &["net.family=dcgan"]),
+    },
+    Workload {
+        name: "load28",
+        summary: "a batch of fashion-mnist, decoded and mirrored",
+        work: Work::Load("fashion-mnist"),
+    },
+    Workload { name: "start", summary: "a start of the program, which says its version", work: Work::Start },
 ];
 
-/// A game whose steps are timed, always on the same made-up batch.
-pub struct Race {
-    method: Box<dyn Method>,
-    batches: [Batch; 1],
+/// A workload that is timed lap by lap, always on the same made-up numbers.
+pub struct Race<'a> {
+    runner: Runner<'a>,
     batch: usize,
-    moment: Moment,
+    precision: Precision,
 }
 
-impl Race {
-    /// `workload` at a batch of `batch` samples.
-    pub fn new(workload: &Workload, batch: usize) -> Result<Self> {
-        let given = Given { shape: workload.shape, n_classes: 0, batch };
-        let mut settings = Table::new();
-        for assignment in workload.settings {
-            run::assign(&mut settings, assignment)?;
+enum Runner<'a> {
+    Step { method: Box<dyn Method>, batches: [Batch; 1], moment: Moment },
+    Samples { method: Box<dyn Method>, latents: Tensor<2> },
+    Load(Loader),
+    Start(&'a Path),
+}
+
+impl<'a> Race<'a> {
+    /// `workload` at a batch of `batch` samples, where its laps have batches; `program` is what starts.
+    pub fn new(workload: &Workload, batch: usize, precision: Precision, program: &'a Path) -> Result<Self> {
+        if !precision.is_available() {
+            return Err(Error::setting("this processor has no products of bf16; accepted: f32".to_owned()));
         }
-        let config =
-            method::of_rules(settings).map_err(|error| crate::Error::setting(format!("{}: {error}", workload.name)))?;
-        let device = device::open(device::first_built())?.autodiff();
-        let n_values = given.shape.n_values();
-        let value = |i: usize| (i as f32 * 0.37).sin();
-        let samples: Vec<Sample> = (0..batch)
-            .map(|n| Sample { values: (0..n_values).map(|i| value(n * n_values + i)).collect(), label: None })
-            .collect();
-        Ok(Self {
-            method: config.build(&Setting { given, device, seed: 0 }),
-            batches: [Batch::new(&samples, given.shape)],
-            batch,
-            moment: Moment { images_seen: 0, images_total: u64::MAX },
-        })
+        let (runner, batch) = match workload.work {
+            Work::Step(shape, settings) => {
+                let n_values = shape.n_values();
+                let value = |i: usize| (i as f32 * 0.37).sin();
+                let samples: Vec<Sample> = (0..batch)
+                    .map(|n| Sample { values: (0..n_values).map(|i| value(n * n_values + i)).collect(), label: None })
+                    .collect();
+                let (method, _) = game(workload.name, shape, settings, batch)?;
+                let moment = Moment { images_seen: 0, images_total: u64::MAX };
+                (Runner::Step { method, batches: [Batch::new(&samples, shape)], moment }, batch)
+            }
+            Work::Samples(n, shape, settings) => {
+                let (method, n_latent) = game(workload.name, shape, settings, batch)?;
+                let device = device::open(device::first_built())?;
+                let latents = Tensor::random([n, n_latent], Distribution::Default, &device);
+                (Runner::Samples { method, latents }, n)
+            }
+            Work::Load(source) => {
+                let config = DataConfig { source: source.into(), ..DataConfig::default() };
+                let settings = LoaderConfig { batch, seed: 0, mirror: true, start: 0 };
+                (Runner::Load(Loader::new(data::open(&config, 0)?.dataset, settings)?), batch)
+            }
+            Work::Start => (Runner::Start(program), 1),
+        };
+        Ok(Self { runner, batch, precision })
     }
 
-    /// Seconds of one step.
-    pub fn step(&mut self) -> Result<f64> {
+    /// Samples of a lap; starts, where it is one.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Seconds of one lap.
+    pub fn lap(&mut self) -> Result<f64> {
         let started = Instant::now();
-        self.method.step(&self.batches, self.moment)?;
-        self.moment.images_seen += self.batch as u64;
+        let precision = self.precision;
+        match &mut self.runner {
+            Runner::Step { method, batches, moment } => {
+                precision.scope(|| method.step(batches, *moment))?;
+                moment.images_seen += self.batch as u64;
+            }
+            Runner::Samples { method, latents } => {
+                precision.scope(|| method.average().forward(latents.clone(), None)).into_data();
+            }
+            Runner::Load(loader) => {
+                loader.next_batch()?;
+            }
+            Runner::Start(program) => {
+                let quiet = || Stdio::null();
+                let ended = Command::new(*program).arg("--version").stdout(quiet()).stderr(quiet()).status();
+                ended.map_err(Error::io("start", program))?;
+            }
+        }
         Ok(started.elapsed().as_secs_f64())
     }
+}
+
+/// A game under `settings`, and the length of its latents.
+fn game(name: &str, shape: Shape, settings: &[&str], batch: usize) -> Result<(Box<dyn Method>, usize)> {
+    let mut table = Table::new();
+    settings.iter().try_for_each(|assignment| run::assign(&mut table, assignment))?;
+    let config = method::of_rules(table).map_err(|error| Error::setting(format!("{name}: {error}")))?;
+    let given = Given { shape, n_classes: 0, batch };
+    let device = device::open(device::first_built())?.autodiff();
+    let n_latent = config.net().latent();
+    Ok((config.build(&Setting { given, device, seed: 0 }), n_latent))
+}
+
+/// Multiplications and additions of all convolutions of this process so far; 0 without the feature `kernels`.
+pub fn convolution_flops() -> u64 {
+    #[cfg(feature = "kernels")]
+    return gannet_kernels::convolution_flops();
+    #[cfg(not(feature = "kernels"))]
+    return 0;
+}
+
+/// Products and sums a second, in units of 10⁹, that the innermost loop of convolutions reaches where nothing else is done;
+/// 0 without the feature `kernels`.
+pub fn peak_gflops(precision: Precision) -> f64 {
+    #[cfg(feature = "kernels")]
+    return gannet_kernels::peak_gflops(gannet_kernels::Path::best(precision.into()));
+    #[cfg(not(feature = "kernels"))]
+    return f64::from(precision as u8) * 0.0;
 }
 
 /// The middle one.
@@ -140,10 +232,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_workload_makes_a_step() {
+    fn every_workload_makes_a_lap() {
+        let program = Path::new("true");
         for workload in WORKLOADS {
-            let seconds = Race::new(workload, 2).unwrap().step().unwrap();
-            assert!(seconds > 0.0, "{}", workload.name);
+            let mut race = Race::new(workload, 2, Precision::F32, program).unwrap();
+            assert!(race.lap().unwrap() > 0.0, "{}", workload.name);
         }
     }
 }

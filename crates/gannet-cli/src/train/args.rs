@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// flex, wgpu, vulkan, libtorch or cuda, with :N for the N-th; see `gannet list devices` [default: flex]
     #[arg(long)]
     pub(super) device: Option<String>,
+    /// What convolutions multiply: f32, or bf16 where the processor is faster at it [default: f32]
+    #[arg(long, value_name = "KIND")]
+    pub(super) precision: Option<String>,
     /// Say what would happen, and write nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
@@ -112,6 +115,7 @@ impl Args {
         put("train", "seed", self.seed.map(integer).transpose().context("--seed is too large")?);
         put("train", "snap", self.snap.map(integer).transpose().context("--snap is too large")?);
         put("train", "device", self.device.clone().map(Into::into));
+        put("train", "precision", self.precision.clone().map(Into::into));
         Ok(table)
     }
 }

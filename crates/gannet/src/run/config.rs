@@ -37,11 +37,54 @@ pub struct TrainConfig {
     pub snap: u64,
     /// Full checkpoints kept; older ones are removed.
     pub keep: usize,
+    /// What convolutions multiply while training.
+    pub precision: Precision,
+}
+
+/// What convolutions multiply while training; all else, and every sum, has 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Numbers of 32 bits.
+    #[default]
+    F32,
+    /// Numbers rounded to bf16, on processors that multiply these faster.
+    Bf16,
+}
+
+impl Precision {
+    /// Does `work`, a training step, with this precision.
+    pub fn scope<T>(self, work: impl FnOnce() -> T) -> T {
+        gannet_kernels::Precision::from(self).scope(work)
+    }
+
+    /// Whether this machine has products of these numbers.
+    pub fn is_available(self) -> bool {
+        gannet_kernels::Precision::from(self).is_available()
+    }
+}
+
+impl From<Precision> for gannet_kernels::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { kimg: 200.0, batch: 64, seed: 0, device: "flex".into(), tick_kimg: 4.0, snap: 5, keep: 3 }
+        Self {
+            kimg: 200.0,
+            batch: 64,
+            seed: 0,
+            device: "flex".into(),
+            tick_kimg: 4.0,
+            snap: 5,
+            keep: 3,
+            precision: Precision::F32,
+        }
     }
 }
 
@@ -58,6 +101,13 @@ impl TrainConfig {
             if !(0.001..=1e9).contains(&value) {
                 problems.push(format!("train.{name} is {value}, accepted: 0.001 to 1e9"));
             }
+        }
+        if self.precision == Precision::Bf16 && !(self.device.starts_with("flex") && self.precision.is_available()) {
+            problems.push(
+                "train.precision is bf16, which needs the device flex and a processor with products of bf16 (AVX-512 or \
+                 AMX); accepted here: f32"
+                    .into(),
+            );
         }
         if self.seed > i64::MAX as u64 {
             problems.push(format!("train.seed is {}, accepted: 0 to {}", self.seed, i64::MAX));

@@ -6,6 +6,6 @@ pub(crate) mod config;
 mod dir;
 
 pub use atomic::write_atomically;
-pub use config::{Config, TrainConfig, assign, merge, section};
+pub use config::{Config, Precision, TrainConfig, assign, merge, section};
 pub(crate) use dir::lock;
 pub use dir::{RunDir, resolve};

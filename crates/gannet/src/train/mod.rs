@@ -55,7 +55,7 @@ pub fn train(
     while moment.images_seen < images_total {
         let before = moment.images_seen;
         let batches = (0..method.batches_per_step()).map(|_| loader.next_batch()).collect::<Result<Vec<_>>>()?;
-        let stats = method.step(&batches, moment)?;
+        let stats = config.train.precision.scope(|| method.step(&batches, moment))?;
         moment.images_seen += batches.iter().map(|batch| batch.n() as u64).sum::<u64>();
         check_finite(&stats, moment)?;
         mean.add(&stats);

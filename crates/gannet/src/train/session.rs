@@ -141,7 +141,7 @@ impl Session {
         let mut moment = Moment { images_seen: 0, images_total: self.config.images_total() };
         let mut step = || {
             let batches = (0..game.batches_per_step()).map(|_| loader.next_batch()).collect::<Result<Vec<_>>>()?;
-            game.step(&batches, moment)?;
+            self.config.train.precision.scope(|| game.step(&batches, moment))?;
             let n_images = batches.iter().map(|batch| batch.n() as u64).sum::<u64>();
             moment.images_seen += n_images;
             Ok::<_, Error>(n_images)
