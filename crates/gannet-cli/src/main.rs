@@ -60,6 +60,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    gannet_kernels::keep_freed_memory();
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("GANNET_LOG").unwrap_or_else(|_| "warn,gannet=info".into()),

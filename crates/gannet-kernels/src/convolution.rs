@@ -20,14 +20,55 @@ const MIN_TASKS: usize = 8;
 /// `y[n, o] = sum over i and taps of w[o, i, tap] x[n, i, where the tap reads]`. `x` is `[N, in, H, W]`, `w`
 /// `[out, in / groups, kernel, kernel]`, `y` `[N, out, H', W']`.
 pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
-    assert_eq!([x.len(), w.len(), y.len()], [convolution.n_input(), convolution.n_weights(), convolution.n_output()]);
-    match path.precision() {
-        Precision::F32 => forward_of::<f32>(path, convolution, x, w, y),
-        Precision::Bf16 => forward_of::<Pair>(path, convolution, x, w, y),
+    Packed::forward(path, convolution, w).run(convolution.batch, x, y);
+}
+
+/// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].
+pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+    Packed::input_gradient(path, convolution, w).run(convolution.batch, dy, dx);
+}
+
+/// A convolution or an input gradient with its weights packed, for any number of images.
+pub(crate) struct Packed {
+    of: Of,
+    /// Values that are kept.
+    pub(crate) n_values: usize,
+}
+
+enum Of {
+    Numbers(Correlation<f32>),
+    Pairs(Correlation<Pair>),
+}
+
+impl Packed {
+    pub(crate) fn forward(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+        assert_eq!(w.len(), convolution.n_weights());
+        let of = match path.precision() {
+            Precision::F32 => Of::Numbers(correlation(path, convolution, w)),
+            Precision::Bf16 => Of::Pairs(correlation(path, convolution, w)),
+        };
+        Self { of, n_values: w.len() }
+    }
+
+    pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+        assert_eq!(w.len(), convolution.n_weights());
+        let of = match path.precision() {
+            Precision::F32 => Of::Numbers(adjoint(path, convolution, w)),
+            Precision::Bf16 => Of::Pairs(adjoint(path, convolution, w)),
+        };
+        Self { of, n_values: w.len() }
+    }
+
+    /// Of a batch of `n_images`.
+    pub(crate) fn run(&self, n_images: usize, from: &[f32], to: &mut [f32]) {
+        match &self.of {
+            Of::Numbers(correlation) => correlation.run(n_images, from, to),
+            Of::Pairs(correlation) => correlation.run(n_images, from, to),
+        }
     }
 }
 
-fn forward_of<C: Cell>(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
+fn correlation<C: Cell>(path: Path, convolution: &Convolution, w: &[f32]) -> Correlation<C> {
     let [n_in, n_out] = convolution.group_channels();
     let (planes, runs) = planes::of_input(convolution);
     let taps = planes::taps(convolution, &planes, n_in);
@@ -38,20 +79,10 @@ fn forward_of<C: Cell>(path: Path, convolution: &Convolution, x: &[f32], w: &[f3
         vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
     });
     let (channels, pixels) = (convolution.channels, convolution.output_pixels());
-    Correlation::<C> { planes, channels, groups: products.collect(), pixels }.run(x, y);
+    Correlation { planes, channels, groups: products.collect(), pixels }
 }
 
-/// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].
-pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
-    let lengths = [convolution.n_output(), convolution.n_weights(), convolution.n_input()];
-    assert_eq!([dy.len(), w.len(), dx.len()], lengths);
-    match path.precision() {
-        Precision::F32 => input_gradient_of::<f32>(path, convolution, dy, w, dx),
-        Precision::Bf16 => input_gradient_of::<Pair>(path, convolution, dy, w, dx),
-    }
-}
-
-fn input_gradient_of<C: Cell>(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+fn adjoint<C: Cell>(path: Path, convolution: &Convolution, w: &[f32]) -> Correlation<C> {
     let [n_in, n_out] = convolution.group_channels();
     let axes = convolution.axes;
     // Each interleaved part of the padded input is a convolution of y, of stride 1, with every other tap.
@@ -107,7 +138,7 @@ fn input_gradient_of<C: Cell>(path: Path, convolution: &Convolution, dy: &[f32],
         products
     });
     let channels = [convolution.channels[1], convolution.channels[0]];
-    Correlation::<C> { planes, channels, groups: groups.collect(), pixels: convolution.input_pixels() }.run(dy, dx);
+    Correlation { planes, channels, groups: groups.collect(), pixels: convolution.input_pixels() }
 }
 
 /// A part of the output: every so many pixels, from one product.
@@ -135,10 +166,10 @@ struct Correlation<C> {
 }
 
 impl<C: Cell> Correlation<C> {
-    fn run(&self, from: &[f32], to: &mut [f32]) {
+    fn run(&self, n_images: usize, from: &[f32], to: &mut [f32]) {
         let [n_read, n_written] = self.channels;
         let image = self.planes.image[0] * self.planes.image[1] * n_read;
-        let n_images = to.len() / (n_written * self.pixels).max(1);
+        assert_eq!([from.len(), to.len()], [n_images * image, n_images * n_written * self.pixels]);
         let per_task = TASK_COLUMNS.div_ceil(self.pixels.max(1)).min(n_images.max(1));
         let n_tasks = n_images.div_ceil(per_task);
         if n_tasks < MIN_TASKS && self.groups.len() == 1 && per_task == 1 {

@@ -13,9 +13,10 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Shape, TensorData};
 
 use crate::geometry::Convolution;
+use crate::packs::{self, Way};
 use crate::pointwise::{self, BatchNorm, Channels};
 use crate::step::AdamStep;
-use crate::{Path, Precision, forward, input_gradient, weight_gradient};
+use crate::{Path, Precision, weight_gradient};
 
 /// What has a kernel here.
 #[backend_extension(Flex, Autodiff)]
@@ -111,17 +112,11 @@ fn path(convolution: &Convolution, precision: Precision) -> Path {
 
 impl KernelOps for Flex {
     fn correlate(x: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
-        let kernel = |[x, weight]: [&[f32]; 2], y: &mut [f32]| {
-            forward(path(&convolution, precision), &convolution, x, weight, y)
-        };
-        run([x, weight], shape(&convolution, 1), kernel)
+        Way::Forth.run(x, weight, convolution, precision)
     }
 
     fn correlate_back(y: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
-        let kernel = |[y, weight]: [&[f32]; 2], x: &mut [f32]| {
-            input_gradient(path(&convolution, precision), &convolution, y, weight, x)
-        };
-        run([y, weight], shape(&convolution, 0), kernel)
+        Way::Back.run(y, weight, convolution, precision)
     }
 
     fn correlate_both(x: FlexTensor, y: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
@@ -255,14 +250,15 @@ fn run<const N: usize>(
     FlexTensor::from_data(TensorData::new(result, shape))
 }
 
-/// A convolution or its input gradient. Each is the other's adjoint in its first operand.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    Forth,
-    Back,
-}
-
+/// Each way is the other's adjoint in its first operand.
 impl Way {
+    fn run(self, from: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
+        assert!(weight.dtype() == DType::F32, "kernels are of 32-bit numbers");
+        let packed = packs::packed(self, path(&convolution, precision), &convolution, &weight.to_contiguous());
+        let shape = shape(&convolution, if self == Self::Forth { 1 } else { 0 });
+        run([from], shape, |[from], to| packed.run(convolution.batch, from, to))
+    }
+
     fn apply<B: KernelOps>(
         self,
         from: FloatTensor<B>,

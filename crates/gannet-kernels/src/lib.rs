@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
-//! these together three times. `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU
+//! these together three times; `packs` keeps weights that were packed. `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU
 //! backend, and `tensors` offers these as functions that fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
@@ -27,7 +27,11 @@ mod product;
 #[cfg(feature = "kernels")]
 mod convolution;
 #[cfg(feature = "kernels")]
+mod packs;
+#[cfg(feature = "kernels")]
 mod extension;
+#[cfg(feature = "mimalloc")]
+mod memory;
 mod precision;
 mod step;
 #[cfg(feature = "kernels")]
@@ -40,10 +44,13 @@ pub use convolution::{forward, input_gradient, weight_gradient};
 pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
+#[cfg(feature = "mimalloc")]
+pub use memory::keep_freed_memory;
 #[cfg(feature = "kernels")]
 pub use path::{Path, peak_gflops};
 pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
-    adam, batch_norm, blend, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
+    adam, batch_norm, blend, conv_transpose2d, conv2d, keeping_weights, leaky_relu, leaky_relu_tangent, squared_norm,
+    tanh,
 };

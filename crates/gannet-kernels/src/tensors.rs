@@ -22,6 +22,15 @@ fn is_served(device: burn::tensor::Device) -> bool {
     matches!(device.without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
 }
 
+/// Does `work`, such as sampling a trained generator, whose convolutions keep what they prepare of their weights for the
+/// next time. Up to 128 MB are kept until other weights take their place.
+pub fn keeping_weights<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "kernels")]
+    return crate::packs::keeping(work);
+    #[cfg(not(feature = "kernels"))]
+    return work();
+}
+
 /// Convolution of `[N, in, H, W]` with weights `[out, in / groups, kernel, kernel]`.
 ///
 /// # Panics

@@ -123,6 +123,7 @@ pub struct Race<'a> {
     precision: Precision,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are as many as workloads")]
 enum Runner<'a> {
     Step { method: Box<dyn Method>, batches: [Batch; 1], moment: Moment },
     Samples { method: Box<dyn Method>, latents: Tensor<2> },
@@ -178,7 +179,8 @@ impl<'a> Race<'a> {
                 moment.images_seen += self.batch as u64;
             }
             Runner::Samples { method, latents } => {
-                precision.scope(|| method.average().forward(latents.clone(), None)).into_data();
+                let draw = || method.average().forward(latents.clone(), None).into_data();
+                precision.scope(|| gannet_kernels::keeping_weights(draw));
             }
             Runner::Load(loader) => {
                 loader.next_batch()?;

@@ -231,7 +231,8 @@ impl Generator {
         for batch in inputs.chunks(BATCH) {
             let latents = matrix(batch, |input| &input.latent, self.card.net.latent());
             let condition = (n_condition > 0).then(|| matrix(batch, |input| &input.condition, n_condition));
-            let data = self.network.forward(latents, condition.as_ref()).into_data();
+            let draw = || self.network.forward(latents, condition.as_ref()).into_data();
+            let data = gannet_kernels::keeping_weights(draw);
             let values: Vec<f32> = data.iter::<f32>().collect();
             samples.extend(values.chunks(self.card.shape.n_values()).take(batch.len()).map(<[f32]>::to_vec));
         }

@@ -1,0 +1,74 @@
+//! Packed weights that are kept while a network stays as it is: for few samples, packing takes longer than multiplying. In
+//! training, whose weights move at every step, keeping them costs more fresh memory than it saves.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::backend::flex::FlexTensor;
+
+use crate::convolution::Packed;
+use crate::geometry::Convolution;
+use crate::path::Path;
+
+/// Which of the two products that read weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A convolution.
+    Forth,
+    /// Its input gradient.
+    Back,
+}
+
+/// Weights in memory, and what they were packed to. That they are held here keeps their memory from being changed or used
+/// again, so that the same memory is the same weights.
+struct Pack {
+    weight: FlexTensor,
+    kind: (Way, Path, Convolution),
+    packed: Arc<Packed>,
+}
+
+/// Values of all that is kept: 64 MB, and as much again of weights.
+const MAX_VALUES: usize = 16 << 20;
+
+thread_local! {
+    static IS_KEEPING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work`, whose convolutions keep their packed weights for the next time.
+pub(crate) fn keeping<T>(work: impl FnOnce() -> T) -> T {
+    let before = IS_KEEPING.replace(true);
+    let result = work();
+    IS_KEEPING.set(before);
+    result
+}
+
+static KEPT: Mutex<VecDeque<Pack>> = Mutex::new(VecDeque::new());
+
+/// `weight`, which is contiguous, packed for `convolution` of any number of images.
+pub(crate) fn packed(way: Way, path: Path, convolution: &Convolution, weight: &FlexTensor) -> Arc<Packed> {
+    let values = weight.as_slice::<f32>().unwrap_or_default();
+    let pack = || match way {
+        Way::Forth => Packed::forward(path, convolution, values),
+        Way::Back => Packed::input_gradient(path, convolution, values),
+    };
+    if !IS_KEEPING.get() {
+        return Arc::new(pack());
+    }
+    let kind = (way, path, Convolution { batch: 0, ..*convolution });
+    let is_same = |pack: &Pack| {
+        let kept = pack.weight.as_slice::<f32>().unwrap_or_default();
+        pack.kind == kind && kept.as_ptr_range() == values.as_ptr_range()
+    };
+    let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pack) = kept().iter().find(|pack| is_same(pack)) {
+        return Arc::clone(&pack.packed);
+    }
+    let packed = Arc::new(pack());
+    let mut kept = kept();
+    kept.push_back(Pack { weight: weight.clone(), kind, packed: Arc::clone(&packed) });
+    while kept.iter().map(|pack| pack.packed.n_values).sum::<usize>() > MAX_VALUES {
+        kept.pop_front();
+    }
+    packed
+}
