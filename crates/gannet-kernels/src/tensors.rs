@@ -134,6 +134,25 @@ pub fn batch_norm(
     (if slope == 1.0 { normalized.output } else { leaky_relu(normalized.output, slope) }, moments)
 }
 
+/// `[N, C, H, W]` normalized by the given mean and variance of each channel, then as [`batch_norm`], without automatic
+/// differentiation.
+pub fn batch_norm_by(
+    x: Tensor<4>,
+    [weight, bias]: [Tensor<1>; 2],
+    [mean, variance]: [Tensor<1>; 2],
+    epsilon: f32,
+    slope: f32,
+) -> Tensor<4> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let [weight, bias, mean, variance] = [weight, bias, mean, variance].map(Tensor::into_dispatch);
+        let y = Dispatch::normalize_by(x.into_dispatch(), weight, bias, mean, variance, epsilon, slope);
+        return Tensor::from_dispatch(y);
+    }
+    let y = module::batch_norm(x, weight, bias, mean, variance, f64::from(epsilon));
+    if slope == 1.0 { y } else { leaky_relu(y, slope) }
+}
+
 /// A flat weight after `step` against `gradient`, and its two moments, all without automatic differentiation.
 pub fn adam(
     weight: Tensor<1>,

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use gannet_kernels::{AdamStep, adam, batch_norm, blend, leaky_relu, leaky_relu_tangent, squared_norm, tanh};
+use gannet_kernels::{
+    AdamStep, adam, batch_norm, batch_norm_by, blend, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
+};
 
 /// Of several pieces and a rest.
 const N: usize = 70_001;
@@ -141,4 +143,14 @@ fn batch_norm_with_a_slope_is_batch_norm_and_then_leaky_relu() {
             assert_close(fused, apart.iter().map(|&value| f64::from(value)), 2e-6);
         }
     }
+}
+
+#[test]
+fn batch_norm_by_the_batchs_own_moments_is_batch_norm() {
+    let x = || Tensor::<4>::from_data(TensorData::new(numbers(315, 0.5), [5, 3, 7, 3]), &Device::default());
+    let affine =
+        || [[0.5, -1.5, 2.0], [0.1, 0.2, -0.3]].map(|values| Tensor::<1>::from_floats(values, &Device::default()));
+    let [weight, bias] = affine();
+    let (expected, moments) = batch_norm(x(), weight, bias, 1e-5, 0.2);
+    assert_eq!(values(batch_norm_by(x(), affine(), moments, 1e-5, 0.2)), values(expected));
 }

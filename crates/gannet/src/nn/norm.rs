@@ -2,7 +2,6 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::batch_norm;
 
 use super::scale::Scaling;
 use super::{Buffer, Dual, Init, Linear, LinearConfig, Weights};
@@ -103,8 +102,8 @@ fn normalize(
     [running_mean, running_var]: [&Buffer; 2],
 ) -> Tensor<4> {
     if !x.device().is_autodiff() {
-        let y = batch_norm(x, weight, bias, running_mean.value(), running_var.value(), f64::from(EPSILON));
-        return if slope == 1.0 { y } else { gannet_kernels::leaky_relu(y, slope) };
+        let moments = [running_mean.value(), running_var.value()];
+        return gannet_kernels::batch_norm_by(x, [weight, bias], moments, EPSILON, slope);
     }
     let [n, _, h, w] = x.dims();
     let (normalized, [mean, variance]) = gannet_kernels::batch_norm(x, weight, bias, EPSILON, slope);

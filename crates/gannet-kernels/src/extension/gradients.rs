@@ -1,0 +1,256 @@
+//! The gradients of the kernels' operations.
+
+use burn::backend::Backend;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::{Autodiff, NodeId};
+use burn::backend::tensor::FloatTensor;
+
+use super::KernelOps;
+use crate::Precision;
+use crate::geometry::Convolution;
+use crate::packs::Way;
+use crate::step::AdamStep;
+
+/// Each way is the other's adjoint in its first operand.
+impl Way {
+    fn apply<B: KernelOps>(
+        self,
+        from: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<B> {
+        match self {
+            Self::Forth => B::correlate(from, weight, convolution, precision),
+            Self::Back => B::correlate_back(from, weight, convolution, precision),
+        }
+    }
+
+    fn track<B: KernelOps, C: CheckpointStrategy>(
+        self,
+        from: FloatTensor<Autodiff<B, C>>,
+        weight: FloatTensor<Autodiff<B, C>>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Autodiff<B, C>> {
+        match self.prepare::<C>([from.node(), weight.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let state = [prep.checkpoint(&from), prep.checkpoint(&weight)];
+                let to = self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution, precision);
+                prep.finish((state, convolution, precision), to)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(self.apply::<B>(from.into_primitive(), weight.into_primitive(), convolution, precision))
+            }
+        }
+    }
+}
+
+impl<B: KernelOps> Backward<B, 2> for Way {
+    type State = ([NodeId; 2], Convolution, Precision);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let ([from, weight], convolution, precision) = ops.state;
+        let [node_from, node_weight] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        let from = checkpointer.retrieve_node_output::<FloatTensor<B>>(from);
+        let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
+        let (adjoint, [x, y]) = match self {
+            Self::Forth => (Self::Back, [from, grad.clone()]),
+            Self::Back => (Self::Forth, [grad.clone(), from]),
+        };
+        if let Some(node) = node_from {
+            grads.register::<B>(node.id, adjoint.apply::<B>(grad, weight, convolution, precision));
+        }
+        if let Some(node) = node_weight {
+            grads.register::<B>(node.id, B::correlate_both(x, y, convolution, precision));
+        }
+    }
+}
+
+/// Why an operation without a gradient was called where one is asked for.
+const NO_GRADIENT: &str = "this operation has no gradient: call it without automatic differentiation";
+
+impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
+    fn correlate(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        Way::Forth.track::<B, C>(x, weight, convolution, precision)
+    }
+
+    fn correlate_back(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        convolution: Convolution,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        Way::Back.track::<B, C>(y, weight, convolution, precision)
+    }
+
+    fn correlate_both(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Convolution, _: Precision) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn leaky(x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Leaky;
+
+        impl<B: Backend + KernelOps> Backward<B, 1> for Leaky {
+            /// The output, which is positive where the input is, and which the next layer keeps anyway.
+            type State = (FloatTensor<B>, f32);
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let (y, slope) = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| B::leaky_back(grad, y, slope));
+            }
+        }
+
+        let node = x.node();
+        let y = B::leaky(x.into_primitive(), slope);
+        match Leaky.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((y.clone(), slope), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn tanh(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Tanh;
+
+        impl<B: Backend + KernelOps> Backward<B, 1> for Tanh {
+            /// The output.
+            type State = FloatTensor<B>;
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let y = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| B::tanh_back(grad, y));
+            }
+        }
+
+        let node = x.node();
+        let y = B::tanh(x.into_primitive());
+        match Tanh.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(y.clone(), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn tanh_back(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn leaky_back(dy: FloatTensor<Self>, x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct LeakyBack;
+
+        impl<B: Backend + KernelOps> Backward<B, 1> for LeakyBack {
+            type State = (FloatTensor<B>, f32);
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let (x, slope) = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| B::leaky_back(grad, x, slope));
+            }
+        }
+
+        let (node, x) = (dy.node(), x.into_primitive());
+        let dx = B::leaky_back(dy.into_primitive(), x.clone(), slope);
+        match LeakyBack.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x, slope), dx),
+            OpsKind::UnTracked(prep) => prep.finish(dx),
+        }
+    }
+
+    fn normalize(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        #[derive(Debug)]
+        struct Normalize;
+
+        impl<B: Backend + KernelOps> Backward<B, 3> for Normalize {
+            type State = ([NodeId; 3], [FloatTensor<B>; 2], f32, f32);
+
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+                let (parents, [means, variances], epsilon, slope) = ops.state;
+                let grad = grads.consume::<B>(&ops.node);
+                let [x, weight, bias] = parents.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+                let (x, weight, bias) = B::normalize_back(grad, x, weight, bias, means, variances, epsilon, slope);
+                for (node, grad) in ops.parents.into_iter().zip([x, weight, bias]) {
+                    if let Some(node) = node {
+                        grads.register::<B>(node.id, grad);
+                    }
+                }
+            }
+        }
+
+        let kind = Normalize.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
+        let (y, moments) = match kind {
+            OpsKind::Tracked(mut prep) => {
+                let state = [&x, &weight, &bias].map(|parent| prep.checkpoint(parent));
+                let (y, means, variances) =
+                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon, slope);
+                let moments = [means, variances];
+                (prep.finish((state, moments.clone(), epsilon, slope), y), moments)
+            }
+            OpsKind::UnTracked(prep) => {
+                let (y, means, variances) =
+                    B::normalize(x.into_primitive(), weight.into_primitive(), bias.into_primitive(), epsilon, slope);
+                (prep.finish(y), [means, variances])
+            }
+        };
+        let [means, variances] = moments.map(FloatTensor::<Self>::new);
+        (y, means, variances)
+    }
+
+    fn normalize_back(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+        _: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn normalize_by(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+        _: f32,
+    ) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn adam(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: AdamStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn blend(_: FloatTensor<Self>, _: FloatTensor<Self>, _: f32) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn squared_norm(_: FloatTensor<Self>) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+}
