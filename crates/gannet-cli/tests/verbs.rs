@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::{run, succeed};
+use common::{gannet, newest_checkpoint, run, succeed};
 
 const TRAIN: &str = "train --data fashion-mnist --batch 8 --kimg 0.04 --set data.size=16 --set method.net.width=4";
 const RUN: &str = "runs/00000-fashion-mnist-dcgan";
@@ -32,7 +32,7 @@ fn a_resolved_config_trains_the_same_again() {
     succeed(folder.path(), TRAIN);
     succeed(folder.path(), &format!("train --config {RUN}/config.toml --outdir again"));
     let again = folder.path().join("again/00000-fashion-mnist-dcgan");
-    assert!(common::newest_checkpoint(&folder.path().join(RUN)) == common::newest_checkpoint(&again));
+    assert!(newest_checkpoint(&folder.path().join(RUN)) == newest_checkpoint(&again));
 }
 
 #[test]
@@ -184,5 +184,30 @@ fn help_on_every_verb_has_examples() {
         let words = words.trim();
         let output = run(folder.path(), words);
         assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:\n  gannet "), "{words}");
+    }
+}
+
+/// DCGAN at a small width: convolutions, batch norm, activations and Adam, all of them on every thread.
+const TRAIN_SMALL_DCGAN: &str =
+    "train --method dcgan --data fashion-mnist --kimg 0.1 --batch 20 --seed 3 --set method.net.width=8";
+
+#[test]
+fn one_thread_and_two_write_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for precision in ["f32", "bf16"] {
+        let checkpoints = ["1", "2"].map(|n_threads| {
+            let outdir = format!("{precision}-{n_threads}");
+            let mut train = gannet(folder.path());
+            train.args(TRAIN_SMALL_DCGAN.split_whitespace()).args(["--precision", precision, "--outdir", &outdir]);
+            let output = train.env("RAYON_NUM_THREADS", n_threads).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if !output.status.success() {
+                // Not every processor has products of bf16; the refusal says so.
+                assert!(precision == "bf16" && said.contains("accepted here: f32"), "{said}");
+                return None;
+            }
+            Some(newest_checkpoint(&folder.path().join(outdir).join("00000-fashion-mnist-dcgan")))
+        });
+        assert!(checkpoints[0] == checkpoints[1], "{precision}");
     }
 }
