@@ -63,7 +63,7 @@ static CONFIGURATION: Configuration = {
 /// A block of `16 TALL` rows, 1 or 2, and 32 columns.
 ///
 /// # Safety
-/// See [`block`](super::block); [`is_available`] has said yes.
+/// See [`Block::multiply`](super::Block::multiply); [`is_available`] has said yes.
 pub(super) unsafe fn block<const TALL: usize>(
     depth: usize,
     mut left: *const Pair,

@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{Lanes, block, block_from_planes};
+use super::registers::{Lanes, block, block_from_planes};
 use crate::cell::Pair;
 
 struct Avx512;
