@@ -9,10 +9,11 @@ use crate::step::AdamStep;
 
 /// Values that are worth a task.
 const PIECE: usize = 1 << 15;
-/// Values that are computed together, so that no compiler makes a branch of a choice.
+/// Values that are computed together.
 const LANES: usize = 16;
 
-/// `to = of(a, b)` for each place.
+/// `to = of(a, b)` for each place. What `of` chooses from it should own: a choice of a borrowed value is a load in one arm,
+/// which compilers turn into a branch, mispredicted every other time.
 fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Sync) {
     assert_eq!([a.len(), b.len()], [to.len(); 2]);
     to.par_chunks_mut(PIECE).zip(a.par_chunks(PIECE).zip(b.par_chunks(PIECE))).for_each(|(to, (a, b))| {

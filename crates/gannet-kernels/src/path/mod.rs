@@ -4,6 +4,7 @@
 //! two registers use 26 of 32 for sums, two for the right side's row, and the left side is broadcast from memory. With AMX a
 //! register holds 16 x 16 sums.
 
+use crate::buffer::Buffer;
 use crate::cell::{Cell, Pair};
 use crate::precision::Precision;
 
@@ -251,13 +252,14 @@ fn peak_of<C: Cell>(block: Block<C>) -> f64 {
     let n_threads = rayon::current_num_threads();
     let started = std::time::Instant::now();
     rayon::broadcast(|_| {
-        let cell = C::join([C::value(0.5); 2]);
-        let (left, right) = (vec![cell; DEPTH * block.rows], vec![cell; DEPTH * block.columns]);
-        let mut sums = vec![0.0; block.rows * block.columns];
+        // From the start of a cache line, as in every product.
+        let [mut left, mut right] = [block.rows, block.columns].map(|side| Buffer::of(DEPTH * side));
+        let mut sums = Buffer::of(block.rows * block.columns);
+        [&mut left, &mut right].into_iter().for_each(|side| side.fill(C::join([C::value(0.5); 2])));
         for _ in 0..ROUNDS {
             block.multiply(DEPTH, &left, &right, &mut sums, block.columns, false);
         }
-        std::hint::black_box(sums);
+        std::hint::black_box(&sums[..]);
     });
     let flops = 2 * block.rows * block.columns * DEPTH * C::DEPTH * ROUNDS * n_threads;
     flops as f64 / started.elapsed().as_secs_f64() / 1e9
