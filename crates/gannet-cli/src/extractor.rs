@@ -44,6 +44,9 @@ Examples:
         /// Seed of first weights and of the order of the samples
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Keep its weights in 8 bits, a quarter of the size
+        #[arg(long)]
+        compact: bool,
         /// Where to train
         #[arg(long, default_value = device::DEFAULT)]
         device: String,
@@ -97,14 +100,15 @@ pub(crate) fn run(verb: &Verb) -> anyhow::Result<()> {
                 }
             }
         }
-        Verb::Train { data, name, set, seed, device, place } => {
+        Verb::Train { data, name, set, seed, compact, device, place } => {
             let mut settings = toml::Table::new();
             set.iter().try_for_each(|assignment| run::assign(&mut settings, assignment))?;
             let config = DataConfig { source: data.clone(), ..run::section(&settings, "data")? };
             let dataset = data::open(&config, *seed)?.dataset;
             let name = name.as_deref().unwrap_or_else(|| dataset.name());
             let device = device::open(device)?;
-            writeln!(stdout(), "{}", extractor::train(&dataset, name, *seed, &device, &place.folder())?)?;
+            let train = if *compact { extractor::train_compact } else { extractor::train };
+            writeln!(stdout(), "{}", train(&dataset, name, *seed, &device, &place.folder())?)?;
         }
     }
     Ok(())

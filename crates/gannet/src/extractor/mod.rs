@@ -12,6 +12,7 @@
 //! [`to_unit`](crate::image::to_unit) brings bytes b to b / 127.5 - 1. Grey images are repeated to three channels here.
 
 mod card;
+mod compact;
 mod efficientnet;
 mod inception;
 mod layers;
@@ -26,8 +27,8 @@ use crate::{Error, Result};
 
 pub use card::{Card, Origin};
 pub use inception::resize_tf1;
-pub use library::{add, folder, list, open};
-pub use trained::train;
+pub use library::{BUILT_IN, BuiltIn, add, find, folder, list, open};
+pub use trained::{train, train_compact};
 
 use layers::Source;
 
@@ -117,6 +118,11 @@ impl Extractor {
     /// Name, architecture, origin and hash.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The features of images `[N, C, H, W]` in [-1, 1], of the card's shape or grey ones of its size.

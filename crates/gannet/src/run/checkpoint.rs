@@ -51,7 +51,8 @@ pub fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Result<(T, Tensors)
     parse(&bytes, kind).map_err(|reason| Error::file(path, reason))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(T, Tensors), String> {
+/// Reads the bytes of such a file.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(T, Tensors), String> {
     let damaged = |error: safetensors::SafeTensorError| format!("not a whole safetensors file ({error})");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let header = metadata.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY));
@@ -74,7 +75,8 @@ fn view(data: &TensorData) -> Result<TensorView<'_>, String> {
     let dtype = match data.dtype() {
         DType::F32 => Dtype::F32,
         DType::I64 => Dtype::I64,
-        other => return Err(format!("tensors of {other:?} cannot be written, accepted: F32, I64")),
+        DType::I8 => Dtype::I8,
+        other => return Err(format!("tensors of {other:?} cannot be written, accepted: F32, I64, I8")),
     };
     TensorView::new(dtype, data.shape().to_vec(), data.as_bytes()).map_err(|error| error.to_string())
 }
@@ -92,7 +94,8 @@ fn data(name: &str, view: &TensorView) -> Result<TensorData, String> {
             let value = |b: &[u8]| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
             Ok(TensorData::new(words.chunks_exact(8).map(value).collect::<Vec<_>>(), shape))
         }
-        other => Err(format!("tensor `{name}` holds {other:?}, accepted: F32, I64")),
+        Dtype::I8 => Ok(TensorData::new(words.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>(), shape)),
+        other => Err(format!("tensor `{name}` holds {other:?}, accepted: F32, I64, I8")),
     }
 }
 

@@ -153,6 +153,17 @@ impl Classifier {
         Ok(Self { card: Card { shape, classes, n_held_out: 0, accuracy: 0.0 }, network, device })
     }
 
+    /// The same classifier with what `change` makes of its weights, tried anew on what `dataset` has held out.
+    pub(crate) fn changed(&self, change: impl Fn(&Tensors) -> Tensors, dataset: &dyn Dataset) -> Result<Self> {
+        let Card { shape, classes, .. } = self.card.clone();
+        let [_, held_out] = split(&labels(dataset)?, classes.len());
+        let changed = Self::of_state(shape, classes, &change(&self.state()), &self.device);
+        let mut changed = changed.map_err(Error::setting)?;
+        changed.card.n_held_out = held_out.len();
+        changed.card.accuracy = changed.share_right(dataset, &held_out)?;
+        Ok(changed)
+    }
+
     /// The shape of the samples it takes.
     pub fn shape(&self) -> Shape {
         self.card.shape
