@@ -1,13 +1,13 @@
 //! `gannet list`: what the registries hold.
 
 use clap::ValueEnum;
-use gannet::{bench, data, device, evaluate, method};
+use gannet::{bench, data, device, evaluate, extractor, method};
 use std::io::{Write, stdout};
 use std::path::Path;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list metrics\n  gannet list devices\n  gannet list workloads"
+    after_help = "Examples:\n  gannet list methods\n  gannet list data\n  gannet list metrics\n  gannet list extractors\n  gannet list devices\n  gannet list workloads"
 )]
 pub(crate) struct Args {
     /// Which registry
@@ -22,6 +22,7 @@ enum What {
     Methods,
     Data,
     Metrics,
+    Extractors,
     Devices,
     Workloads,
 }
@@ -46,6 +47,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         What::Metrics => {
             for entry in evaluate::METRICS {
                 writeln!(stdout(), "{:<14} {}", entry.name, entry.summary)?;
+            }
+        }
+        What::Extractors => {
+            for entry in extractor::BUILT_IN {
+                writeln!(stdout(), "{:<18} {}\n{:<18} {}", entry.name, entry.summary, "", entry.card()?)?;
+            }
+            for entry in extractor::ARCHITECTURES {
+                writeln!(stdout(), "{:<18} {}; `gannet extractor add` takes its weights", entry.name, entry.summary)?;
             }
         }
         What::Workloads => {

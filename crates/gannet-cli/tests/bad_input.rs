@@ -202,7 +202,9 @@ fn a_metric_that_cannot_be_taken_is_refused_with_what_could_be() {
 
     let words = "train --data fashion-mnist --batch 8 --kimg 0.016 --set data.size=16 --set method.net.width=4";
     succeed(folder, &format!("{words} --outdir kept"));
-    refuse(folder, "evaluate kept/00001-fashion-mnist-dcgan", &["`modes` needs", "stacked-mnist", "no metric fits"]);
+    let needs = ["`modes` needs", "stacked-mnist", "metrics that fit it: fd, kid"];
+    refuse(folder, "evaluate kept/00001-fashion-mnist-dcgan --metrics modes", &needs);
+    refuse(folder, &evaluate("--metrics fd"), &["`fd` needs pictures", "fit it: modes"]);
 }
 
 #[cfg(unix)]

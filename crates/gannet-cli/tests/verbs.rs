@@ -171,6 +171,9 @@ fn lists_come_from_the_registries() {
     assert!(gannet::data::SETS.iter().all(|entry| data.contains(entry.name)));
     let metrics = listed("metrics");
     assert!(gannet::evaluate::METRICS.iter().all(|entry| metrics.contains(entry.name)));
+    let extractors = listed("extractors");
+    assert!(gannet::extractor::BUILT_IN.iter().all(|entry| extractors.contains(entry.name)));
+    assert!(gannet::extractor::ARCHITECTURES.iter().all(|entry| extractors.contains(entry.name)));
     let devices = listed("devices");
     assert!(gannet::device::DEVICES.iter().all(|entry| devices.contains(entry.name)));
 }

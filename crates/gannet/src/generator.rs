@@ -156,6 +156,23 @@ impl Generator {
         Ok(self.forward(&self.inputs(seeds, class)))
     }
 
+    /// The values of two samples per seed, a step of `epsilon` apart at a random place of the great circle between two
+    /// latents, which share their condition.
+    pub fn steps(&self, seeds: &[u64], epsilon: f64) -> [Vec<Vec<f32>>; 2] {
+        let starts = self.inputs(seeds, self.class);
+        let at = |offset: f64| {
+            let step = |(input, &seed): (&Input, &u64)| {
+                let mut rng = random::stream(seed, Purpose::SampleLatents, 1);
+                let place: f64 = rng.random();
+                let end = random::normal(&mut rng, input.latent.len());
+                let latent = slerp(&input.latent, &end, place + offset);
+                Input { latent, condition: input.condition.clone() }
+            };
+            starts.iter().zip(seeds).map(step).collect::<Vec<_>>()
+        };
+        [0.0, epsilon].map(|offset| self.forward(&at(offset)))
+    }
+
     /// One sheet of all seeds: a grid of images, or a drawing of points.
     pub fn sheet(&self, seeds: &[u64], columns: usize) -> Result<Picture> {
         if seeds.is_empty() || columns == 0 {

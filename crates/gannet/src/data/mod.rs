@@ -12,6 +12,7 @@ mod loader;
 mod archive;
 mod digits;
 mod fashion_mnist;
+mod files;
 mod folder;
 mod idx;
 mod installed;
@@ -28,6 +29,7 @@ use crate::image::Shape;
 
 pub use batch::Batch;
 pub use config::{Channels, DataConfig, Size};
+pub use files::PictureFiles;
 pub use inspect::{Report, inspect};
 pub use loader::{Loader, LoaderConfig};
 pub use registry::{Opened, SETS, SetEntry, open};

@@ -135,7 +135,7 @@ pub(super) fn open(blobs: Box<dyn Blobs>, config: &DataConfig) -> Result<Arc<dyn
 }
 
 /// Reads the header, and decodes the file if its end does not look like the end of a picture: it may be cut off.
-fn header(blobs: &dyn Blobs, index: usize) -> Result<Header, String> {
+pub(super) fn header(blobs: &dyn Blobs, index: usize) -> Result<Header, String> {
     let head = blobs.head(index, HEAD_BYTES)?;
     let is_whole = (head.len() as u64) < HEAD_BYTES;
     let header = match probe(&head) {
@@ -149,7 +149,7 @@ fn header(blobs: &dyn Blobs, index: usize) -> Result<Header, String> {
     Ok(header)
 }
 
-fn nothing_readable(blobs: &dyn Blobs, first_problem: Option<&String>) -> Error {
+pub(super) fn nothing_readable(blobs: &dyn Blobs, first_problem: Option<&String>) -> Error {
     let found = match (blobs.names().len(), blobs.n_others(), first_problem) {
         (0, 0, _) => "it is empty".to_owned(),
         (0, n, _) => format!("it holds {n} files, none of them an image"),

@@ -1,46 +1,44 @@
 //! The metric `classes`: whether a conditional generator makes what it is asked for.
 
-use super::{CHUNK, DEFAULT_SAMPLES, Figures, Measurement, Options, Take, judge};
+use super::trial::Trial;
+use super::{CHUNK, DEFAULT_SAMPLES, Figures, Measurement, judge};
 use crate::data::{self, Modes};
 use crate::metric::modes::nearest;
 use crate::metric::obedience::obedience;
 use crate::{Error, Generator, Result};
 
-pub(super) fn prepare(generator: &Generator) -> Result<Take<'_>, String> {
-    if !generator.is_conditional() {
-        return Err("a generator that can be asked for a class".to_owned());
-    }
-    let source = &generator.card().config.data.source;
-    match data::modes(source) {
-        Some(mixture) => Ok(Box::new(move |options| by_nearest_centre(generator, &mixture, options))),
-        None => Ok(Box::new(move |options| by_classifier(generator, options))),
+pub(super) fn needs(trial: &Trial) -> Result<(), String> {
+    let is_conditional = trial.subject.generator().is_some_and(Generator::is_conditional);
+    if is_conditional { Ok(()) } else { Err("a generator that can be asked for a class".to_owned()) }
+}
+
+pub(super) fn take(trial: &Trial) -> Result<Measurement> {
+    match data::modes(&trial.generator()?.card().config.data.source) {
+        Some(mixture) => by_nearest_centre(trial, &mixture),
+        None => by_classifier(trial),
     }
 }
 
 /// Points need no trained judge: nearest-centre is the best there can be for an equal mixture of round Gaussians.
-fn by_nearest_centre(generator: &Generator, mixture: &Modes, options: &Options) -> Result<Measurement> {
+fn by_nearest_centre(trial: &Trial, mixture: &Modes) -> Result<Measurement> {
     let mode = |sample: &Vec<f32>| nearest([sample[0], sample[1]], &mixture.centres).0;
     let judge = ["nearest-centre".to_owned(), "judged by the nearest centre".to_owned()];
-    measure(generator, options, judge, |samples| samples.iter().map(mode).collect())
+    measure(trial, judge, |samples| samples.iter().map(mode).collect())
 }
 
-fn by_classifier(generator: &Generator, options: &Options) -> Result<Measurement> {
+fn by_classifier(trial: &Trial) -> Result<Measurement> {
+    let (generator, options) = (trial.generator()?, trial.options);
     let card = generator.card();
     let classifier = judge::classifier(generator, &card.config.data, options)?;
     if classifier.shape() != card.shape || classifier.classes() != card.classes {
         let source = &card.config.data.source;
         return Err(Error::setting(format!("{source} no longer holds the classes that this generator learnt")));
     }
-    measure(generator, options, judge::name(&classifier), |samples| classifier.classify(samples))
+    measure(trial, judge::name(&classifier), |samples| classifier.classify(samples))
 }
 
-fn measure(
-    generator: &Generator,
-    options: &Options,
-    judge: [String; 2],
-    classify: impl Fn(&[Vec<f32>]) -> Vec<usize>,
-) -> Result<Measurement> {
-    let seeds = options.seeds(DEFAULT_SAMPLES);
+fn measure(trial: &Trial, judge: [String; 2], classify: impl Fn(&[Vec<f32>]) -> Vec<usize>) -> Result<Measurement> {
+    let (generator, seeds) = (trial.generator()?, trial.options.seeds(DEFAULT_SAMPLES));
     let n_classes = generator.card().classes.len();
     let (mut asked, mut predicted) = (vec![], vec![]);
     for class in 0..n_classes {
@@ -52,5 +50,5 @@ fn measure(
         }
     }
     let figures = Figures::Obedience(obedience(&asked, &predicted, n_classes));
-    Ok(Measurement::new("classes", generator, &seeds, judge, figures))
+    judge::measure(trial, "classes", &seeds, judge, figures)
 }

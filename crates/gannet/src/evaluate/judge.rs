@@ -1,6 +1,7 @@
 //! The classifier that judges samples, and what it is called in a protocol.
 
-use super::Options;
+use super::trial::Trial;
+use super::{Figures, Measurement, Options};
 use crate::data::{self, DataConfig};
 use crate::train::classifier::Classifier;
 use crate::{Generator, Result, device};
@@ -22,4 +23,15 @@ pub(super) fn name(classifier: &Classifier) -> [String; 2] {
         format!("classifier{accuracy:.1}"),
         format!("judged by a classifier that is right on {accuracy:.1} % of {n} held-out real samples"),
     ]
+}
+
+/// A measurement of the samples with `seeds` by a judge, short for the protocol and in words.
+pub(super) fn measure(
+    trial: &Trial,
+    metric: &'static str,
+    seeds: &[u64],
+    [short, words]: [String; 2],
+    figures: Figures,
+) -> Result<Measurement> {
+    trial.measurement(metric, format!("{metric}-{}-{short}", seeds.len()), seeds.len(), words, figures)
 }

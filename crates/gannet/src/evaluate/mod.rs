@@ -1,21 +1,29 @@
-//! Measures a trained generator: draws samples by seed, has them judged and says under which protocol.
+//! Judges a trained generator, or a folder of pictures: draws samples, has them measured and says under which protocol.
 //!
 //! What can be measured stands in [`METRICS`], the one list that help, errors and `gannet list metrics` show. The
 //! arithmetic is in [`metric`](crate::metric), which knows no generator.
 
+mod cache;
 mod classes;
+mod features;
 mod judge;
+mod measurement;
 mod modes;
+mod nearest;
+mod path_length;
+mod pixels;
+mod subject;
+mod trial;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Serialize;
+use crate::extractor::{self, BUILT_IN};
+use crate::image::Filter;
+use crate::{Error, Result};
 
-use crate::metric::modes::Coverage;
-use crate::metric::obedience::Obedience;
-use crate::run::write_atomically;
-use crate::{Error, Generator, Result};
+pub use measurement::{Figures, Measurement, Row};
+pub use subject::{Pictures, Subject};
+use trial::Trial;
 
 /// Samples a metric takes where neither the user nor its protocol names a number.
 const DEFAULT_SAMPLES: usize = 10_000;
@@ -30,45 +38,148 @@ const CHUNK: usize = 512;
 pub struct MetricEntry {
     /// What `--metrics` takes.
     pub name: &'static str,
-    /// What it says of a generator, in one line.
+    /// What it says, in one line.
     pub summary: &'static str,
-    /// How to take it of a generator, or what a generator needs that this one lacks.
-    prepare: for<'a> fn(&'a Generator) -> Result<Take<'a>, String>,
+    /// Whether training can keep its best snapshot by it.
+    pub is_loss: bool,
+    /// What it needs that a trial lacks.
+    needs: fn(&Trial) -> Result<(), String>,
+    take: fn(&Trial) -> Result<Measurement>,
 }
-
-/// Takes a metric of the generator it was prepared for.
-type Take<'a> = Box<dyn Fn(&Options) -> Result<Measurement> + 'a>;
 
 /// All metrics.
 pub const METRICS: &[MetricEntry] = &[
     MetricEntry {
+        name: "fd",
+        summary: "Fréchet distance of features, with interval; FID by the standard Inception weights alone",
+        is_loss: true,
+        needs: both_sides,
+        take: features::frechet,
+    },
+    MetricEntry {
+        name: "kid",
+        summary: "kernel distance of features, unbiased at any number of samples, with interval",
+        is_loss: true,
+        needs: both_sides,
+        take: features::kernel,
+    },
+    MetricEntry {
+        name: "is",
+        summary: "inception score: sure and various classes; sees no real pictures",
+        is_loss: false,
+        needs: pictures,
+        take: features::score,
+    },
+    MetricEntry {
+        name: "pr",
+        summary: "precision (samples that look real) and recall (reals that could be samples)",
+        is_loss: false,
+        needs: both_sides,
+        take: features::precision,
+    },
+    MetricEntry {
+        name: "dc",
+        summary: "density and coverage: precision and recall that outliers do not mislead",
+        is_loss: false,
+        needs: both_sides,
+        take: features::density,
+    },
+    MetricEntry {
+        name: "swd",
+        summary: "sliced Wasserstein distance of patches, scale by scale",
+        is_loss: true,
+        needs: both_sides,
+        take: pixels::wasserstein,
+    },
+    MetricEntry {
+        name: "ms-ssim",
+        summary: "how much samples look alike, beside the same of reals: near 1 is collapse",
+        is_loss: false,
+        needs: pictures,
+        take: pixels::likeness,
+    },
+    MetricEntry {
+        name: "ppl",
+        summary: "path length: how much features change along short steps through latent space",
+        is_loss: false,
+        needs: generator_of_pictures,
+        take: path_length::take,
+    },
+    MetricEntry {
+        name: "nearest",
+        summary: "the real pictures nearest to samples, drawn, and whether samples come too close",
+        is_loss: false,
+        needs: both_sides,
+        take: nearest::take,
+    },
+    MetricEntry {
         name: "modes",
         summary: "modes covered, share of good samples and reverse KL, on points and stacked-mnist",
-        prepare: modes::prepare,
+        is_loss: false,
+        needs: modes::needs,
+        take: modes::take,
     },
     MetricEntry {
         name: "classes",
         summary: "share of a conditional generator's samples that are taken for the class asked for",
-        prepare: classes::prepare,
+        is_loss: false,
+        needs: classes::needs,
+        take: classes::take,
     },
 ];
+
+fn pictures(trial: &Trial) -> Result<(), String> {
+    trial.subject.channels().map(drop).ok_or_else(|| "pictures".to_owned())
+}
+
+fn both_sides(trial: &Trial) -> Result<(), String> {
+    pictures(trial)?;
+    if trial.has_reference() { Ok(()) } else { Err("real pictures to compare with".to_owned()) }
+}
+
+fn generator_of_pictures(trial: &Trial) -> Result<(), String> {
+    pictures(trial)?;
+    trial.subject.generator().map(drop).ok_or_else(|| "a generator".to_owned())
+}
 
 /// How to measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Samples drawn; where none is given, the number that the metric's protocol names.
     pub n_samples: Option<usize>,
-    /// Seed of the first sample; the others count on from it.
+    /// Seed of the first sample; the others count on from it. Whatever a metric draws comes from it too.
     pub first_seed: u64,
+    /// The real pictures: a named data set, folder, ZIP or IDX file; what a generator learnt from where none is named.
+    pub data: Option<String>,
+    /// Name or file of the network that metrics of features see through.
+    pub extractor: String,
+    /// How pictures are brought to the extractor's size.
+    pub filter: Filter,
+    /// Bootstrap resamples behind the interval of `fd`; below 2 there is none, nor an extrapolation.
+    pub n_resamples: usize,
+    /// The folder of extractors.
+    pub extractors: PathBuf,
+    /// The folder in which features of real pictures are kept.
+    pub features: PathBuf,
     /// The folder in which trained classifiers are kept.
     pub classifiers: PathBuf,
 }
 
 impl Default for Options {
-    /// The protocols' own numbers of samples, from seed 0; classifiers in the user's cache folder.
+    /// The protocols' own numbers of samples, from seed 0, by the first built-in extractor; caches in the user's folder.
     fn default() -> Self {
-        let cache = dirs::cache_dir().unwrap_or_else(std::env::temp_dir);
-        Self { n_samples: None, first_seed: 0, classifiers: cache.join("gannet/classifiers") }
+        let cache = dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("gannet");
+        Self {
+            n_samples: None,
+            first_seed: 0,
+            data: None,
+            extractor: BUILT_IN[0].name.to_owned(),
+            filter: Filter::Bicubic,
+            n_resamples: 20,
+            extractors: extractor::folder(),
+            features: cache.join("features"),
+            classifiers: cache.join("classifiers"),
+        }
     }
 }
 
@@ -91,104 +202,43 @@ impl Options {
     }
 }
 
-/// One metric of one generator.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measurement {
-    /// Its name in [`METRICS`].
-    pub metric: &'static str,
-    /// What must be equal for two figures to be compared: metric, number of samples, judge.
-    pub protocol: String,
-    /// Real images shown to the critic before the generator was saved.
-    pub images_seen: u64,
-    /// Samples drawn.
-    pub n_samples: usize,
-    /// Seed of the first of them.
-    pub first_seed: u64,
-    /// What the samples were judged by, in words, with how far it can be trusted.
-    pub judge: String,
-    /// The result.
-    #[serde(flatten)]
-    pub figures: Figures,
+/// Takes the metrics called `names`, or all that fit `subject` where no name is given.
+pub fn evaluate(subject: &Subject, names: &[&str], options: &Options) -> Result<Vec<Measurement>> {
+    evaluate_against(subject, None, names, options)
 }
 
-/// What a metric found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Figures {
-    /// Of `modes`.
-    Coverage(Coverage),
-    /// Of `classes`.
-    Obedience(Obedience),
-}
-
-/// Takes the metrics called `names`, or all that fit `generator` where no name is given.
-pub fn evaluate(generator: &Generator, names: &[&str], options: &Options) -> Result<Vec<Measurement>> {
+/// The same against pictures that are open already, in the place of `options.data`.
+pub fn evaluate_against(
+    subject: &Subject,
+    reference: Option<Pictures>,
+    names: &[&str],
+    options: &Options,
+) -> Result<Vec<Measurement>> {
     options.check()?;
     let entries: Vec<&MetricEntry> = match names {
         [] => METRICS.iter().collect(),
         _ => names.iter().map(|name| find(name)).collect::<Result<_>>()?,
     };
+    let trial = Trial::new(subject, options, reference);
     let (mut fitting, mut misfits) = (vec![], vec![]);
     for entry in entries {
-        match (entry.prepare)(generator) {
-            Ok(take) => fitting.push(take),
+        match (entry.needs)(&trial) {
+            Ok(()) => fitting.push(entry),
             Err(needs) => misfits.push(format!("`{}` needs {needs}", entry.name)),
         }
     }
     if fitting.is_empty() || !(names.is_empty() || misfits.is_empty()) {
-        let fits = METRICS.iter().filter(|entry| (entry.prepare)(generator).is_ok()).map(|entry| entry.name);
+        let fits = METRICS.iter().filter(|entry| (entry.needs)(&trial).is_ok()).map(|entry| entry.name);
         let fits = fits.collect::<Vec<_>>().join(", ");
         let fits =
             if fits.is_empty() { "no metric fits it".to_owned() } else { format!("metrics that fit it: {fits}") };
-        let source = &generator.card().config.data.source;
-        return Err(Error::setting(format!("this generator learnt {source}: {}; {fits}", misfits.join("; "))));
+        return Err(Error::setting(format!("{}: {}; {fits}", subject.title(), misfits.join("; "))));
     }
-    fitting.into_iter().map(|take| take(options)).collect()
+    fitting.into_iter().map(|entry| (entry.take)(&trial)).collect()
 }
 
-fn find(name: &str) -> Result<&'static MetricEntry> {
+/// The metric called `name`.
+pub(crate) fn find(name: &str) -> Result<&'static MetricEntry> {
     let entry = METRICS.iter().find(|entry| entry.name == name);
     entry.ok_or_else(|| Error::unknown("metric", name, METRICS.iter().map(|entry| entry.name)))
-}
-
-impl Measurement {
-    /// Of samples of `generator` with `seeds`; `judge` is a short name for the protocol and the words that explain it.
-    fn new(metric: &'static str, generator: &Generator, seeds: &[u64], judge: [String; 2], figures: Figures) -> Self {
-        let [short, words] = judge;
-        Self {
-            metric,
-            protocol: format!("{metric}-{}-{short}", seeds.len()),
-            images_seen: generator.card().images_seen,
-            n_samples: seeds.len(),
-            first_seed: seeds.first().copied().unwrap_or_default(),
-            judge: words,
-            figures,
-        }
-    }
-
-    /// Adds it as a line to `metric-PROTOCOL.jsonl` in `folder` and returns that file.
-    pub fn append(&self, folder: &Path) -> Result<PathBuf> {
-        let path = folder.join(format!("metric-{}.jsonl", self.protocol));
-        let mut text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Error::io("read", &path)(error)),
-        };
-        text += &serde_json::to_string(self).map_err(|error| Error::file(&path, error.to_string()))?;
-        text.push('\n');
-        write_atomically(&path, text.as_bytes())?;
-        Ok(path)
-    }
-}
-
-/// `modes-10000-3sigma: 8 of 8 modes, ... (nearest of 8 centres, ...)`.
-impl fmt::Display for Measurement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.protocol)?;
-        match &self.figures {
-            Figures::Coverage(coverage) => write!(f, "{coverage}")?,
-            Figures::Obedience(obedience) => write!(f, "{obedience}")?,
-        }
-        write!(f, " ({})", self.judge)
-    }
 }

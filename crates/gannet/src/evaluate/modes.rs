@@ -1,44 +1,45 @@
 //! The metric `modes`: of points by the mixture they should follow, of stacked digits by a classifier of digits.
 
-use super::{CHUNK, DEFAULT_SAMPLES, Figures, Measurement, Options, Take, judge};
-use crate::data::{self, DataConfig, Modes, SETS};
+use super::trial::Trial;
+use super::{CHUNK, DEFAULT_SAMPLES, Figures, Measurement, judge};
+use crate::data::{self, DataConfig, SETS};
 use crate::metric::modes::{self, MAX_DEVIATIONS, STACKED_MNIST_MODES, STACKED_MNIST_SAMPLES};
-use crate::{Generator, Result};
+use crate::{Error, Result};
 
 const NAME: &str = "modes";
 
-pub(super) fn prepare(generator: &Generator) -> Result<Take<'_>, String> {
-    let config = &generator.card().config.data;
-    if let Some(mixture) = data::modes(&config.source) {
-        return Ok(Box::new(move |options| of_points(generator, &mixture, options)));
-    }
-    if let Some(digits) = data::stacked_digits(config) {
-        return Ok(Box::new(move |options| of_stacked_digits(generator, &digits, options)));
+pub(super) fn needs(trial: &Trial) -> Result<(), String> {
+    let config = trial.subject.generator().map(|generator| &generator.card().config.data);
+    if config.is_some_and(|config| data::modes(&config.source).is_some() || data::stacked_digits(config).is_some()) {
+        return Ok(());
     }
     let has_modes = |name: &&str| {
         let config = DataConfig { source: (*name).to_owned(), ..DataConfig::default() };
         data::modes(name).is_some() || data::stacked_digits(&config).is_some()
     };
     let known: Vec<&str> = SETS.iter().map(|entry| entry.name).filter(has_modes).collect();
-    Err(format!("data whose modes are known ({})", known.join(", ")))
+    Err(format!("a generator of data whose modes are known ({})", known.join(", ")))
 }
 
-fn of_points(generator: &Generator, mixture: &Modes, options: &Options) -> Result<Measurement> {
-    let seeds = options.seeds(DEFAULT_SAMPLES);
-    let coverage = modes::of_points(&generator.points(&seeds)?, mixture);
-    let judge = ["3sigma".to_owned(), format!("good within {MAX_DEVIATIONS} sigma of the nearest centre")];
-    Ok(Measurement::new(NAME, generator, &seeds, judge, Figures::Coverage(coverage)))
-}
-
-fn of_stacked_digits(generator: &Generator, digits: &DataConfig, options: &Options) -> Result<Measurement> {
-    let classifier = judge::classifier(generator, digits, options)?;
+pub(super) fn take(trial: &Trial) -> Result<Measurement> {
+    let (generator, options) = (trial.generator()?, trial.options);
+    let config = &generator.card().config.data;
+    if let Some(mixture) = data::modes(&config.source) {
+        let seeds = options.seeds(DEFAULT_SAMPLES);
+        let coverage = modes::of_points(&generator.points(&seeds)?, &mixture);
+        let words = format!("good within {MAX_DEVIATIONS} sigma of the nearest centre");
+        return judge::measure(trial, NAME, &seeds, ["3sigma".to_owned(), words], Figures::Coverage(coverage));
+    }
+    let digits = data::stacked_digits(config);
+    let digits = digits.ok_or_else(|| Error::setting(format!("the modes of {} are not known", config.source)))?;
+    let classifier = judge::classifier(generator, &digits, options)?;
     let seeds = options.seeds(STACKED_MNIST_SAMPLES);
     let mut labels = Vec::with_capacity(seeds.len());
     for seeds in seeds.chunks(CHUNK) {
         labels.extend(stacked_labels(&generator.values(seeds, None)?, |digits| classifier.classify(digits)));
     }
     let coverage = modes::of_labels(&labels, STACKED_MNIST_MODES);
-    Ok(Measurement::new(NAME, generator, &seeds, judge::name(&classifier), Figures::Coverage(coverage)))
+    judge::measure(trial, NAME, &seeds, judge::name(&classifier), Figures::Coverage(coverage))
 }
 
 /// The modes of samples `[3, H, W]`: what `classify` says of red, green and blue are the three figures of a number.

@@ -7,6 +7,8 @@
 //! order is up to 17 of 255 off where black meets white, so this is our own; `tests/golden_resize.rs` holds it to Pillow.
 
 use std::f64::consts::PI;
+use std::fmt;
+use std::str::FromStr;
 
 use super::{Picture, Samples};
 
@@ -21,6 +23,32 @@ pub enum Filter {
     Bicubic,
     /// A sinc with three lobes, three pixels to each side.
     Lanczos3,
+}
+
+impl Filter {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Box, Self::Bilinear, Self::Bicubic, Self::Lanczos3];
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Box => "box",
+            Self::Bilinear => "bilinear",
+            Self::Bicubic => "bicubic",
+            Self::Lanczos3 => "lanczos3",
+        })
+    }
+}
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(|filter| filter.to_string()).join(", ");
+        let found = Self::ALL.into_iter().find(|filter| filter.to_string() == text);
+        found.ok_or_else(|| format!("`{text}` is no filter, accepted: {}", known()))
+    }
 }
 
 /// The part of a picture to look at, in pixels that need not be whole.

@@ -1,0 +1,162 @@
+//! `gannet evaluate` on pictures: what it prints, keeps and refuses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use burn::tensor::TensorData;
+use common::gannet;
+use gannet::data::{self, DataConfig};
+use gannet::nn::state::Tensors;
+use gannet::run::checkpoint;
+use gannet::{image as picture, import};
+
+/// Runs `words` with caches of its own.
+fn run(folder: &Path, words: &str) -> Output {
+    let mut command = gannet(folder);
+    command.env("XDG_CACHE_HOME", folder.join("cache")).env("XDG_DATA_HOME", folder.join("kept"));
+    command.args(words.split_whitespace()).output().unwrap()
+}
+
+fn succeed(folder: &Path, words: &str) -> [String; 2] {
+    let output = run(folder, words);
+    let [out, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success(), "gannet {words}: {errors}");
+    [out, errors]
+}
+
+/// Exit code 2 and one line that holds every one of `named`.
+fn refuse(folder: &Path, words: &str, named: &[&str]) {
+    let output = run(folder, words);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "gannet {words}: {errors}");
+    assert_eq!(errors.lines().count(), 1, "gannet {words}: {errors}");
+    for part in named {
+        assert!(errors.contains(part), "gannet {words}: no `{part}` in: {errors}");
+    }
+}
+
+/// Pictures `numbers` of the built-in garments, one file each.
+fn garments(folder: &Path, numbers: std::ops::Range<usize>) {
+    fs::create_dir_all(folder).unwrap();
+    let set = data::open(&DataConfig::default(), 0).unwrap().dataset;
+    for number in numbers {
+        let garment = picture::from_unit(&set.read(number).unwrap().values, set.shape());
+        fs::write(folder.join(format!("{number:05}.png")), picture::encode_png(&garment, &[]).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn folders_are_judged_against_each_other_with_their_protocol_and_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    garments(&folder.join("a"), 0..60);
+    garments(&folder.join("b"), 60..110);
+    let words = "evaluate --input1 a --input2 b --out judged";
+    let [printed, errors] = succeed(folder, words);
+    let names: Vec<&str> = printed.lines().map(|line| line.split('-').next().unwrap()).collect();
+    assert_eq!(names, ["fd", "kd", "score", "pr", "dc", "swd", "ms", "nearest"], "{printed}");
+    assert!(printed.starts_with("fd-fashion28.") && printed.contains("-bicubic-60v50-b: "), "{printed}");
+    assert!(printed.contains("-60v50-100x25-b: ") && printed.contains("-60v50-k3-b: "), "{printed}");
+    assert!(errors.contains("fd: 60 fake samples: below 2048"), "{errors}");
+    let json = &succeed(folder, &format!("{words} --metrics fd --json"))[0];
+    let figures: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(figures["warnings"].as_array().unwrap().len(), 4, "{json}");
+    assert_eq!((figures["n_samples"].as_u64(), figures["n_real"].as_u64()), (Some(60), Some(50)), "{json}");
+    assert!(figures["distance"].as_f64().unwrap() > 0.0 && figures["interval"]["high"].is_f64(), "{json}");
+    let kept = folder.join(format!("judged/metric-{}.jsonl", figures["protocol"].as_str().unwrap()));
+    let kept = fs::read_to_string(kept).unwrap();
+    assert_eq!(kept.lines().last().unwrap(), json.trim_end(), "the kept features give the same figures");
+    assert_eq!(kept.lines().next().unwrap(), json.trim_end());
+    let drawn = fs::read_dir(folder.join("judged")).unwrap().map(|file| file.unwrap().path());
+    let drawn: Vec<_> = drawn.filter(|path| path.extension().is_some_and(|ending| ending == "png")).collect();
+    assert_eq!(image::image_dimensions(&drawn[0]).unwrap(), (6 * 30 - 2, 8 * 30 - 2), "8 rows of a sample and 5 reals");
+
+    let itself = &succeed(folder, "evaluate --input1 a --input2 a --metrics fd --json")[0];
+    let itself: serde_json::Value = serde_json::from_str(itself).unwrap();
+    assert!(itself["distance"].as_f64().unwrap() < 1e-6, "{itself}");
+}
+
+#[test]
+fn a_run_is_judged_against_what_it_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeed(folder, "train --data fashion-mnist --batch 8 --kimg 0.016 --set method.net.width=4");
+    let [printed, _] = succeed(folder, "evaluate latest --metrics fd,ppl,nearest -n 20 --seeds 3");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines[0].contains("-bicubic-20v20-fashion-mnist-seed3: "), "{printed}");
+    assert!(lines[1].starts_with("ppl-fashion28.") && lines[1].contains("-20-eps1e-4-seed3: "), "{printed}");
+    let run = folder.join("runs/00000-fashion-mnist-dcgan");
+    let kept = fs::read_dir(run).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(kept.filter(|name| name.starts_with("metric-") || name.starts_with("nearest-")).count(), 4);
+}
+
+#[test]
+fn damaged_kept_features_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    garments(&folder.join("a"), 0..20);
+    let words = "evaluate --input1 a --input2 a --metrics pr";
+    let [first, _] = succeed(folder, words);
+    let kept = fs::read_dir(folder.join("cache/gannet/features")).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&kept).unwrap();
+    let mut bytes = whole.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&kept, &bytes).unwrap();
+    let [again, errors] = succeed(folder, words);
+    assert!(again == first && errors.contains("features are extracted anew"), "{errors}");
+    assert!(fs::read(&kept).unwrap() == whole);
+}
+
+/// Weights of an EfficientNet-Lite0 that make nothing but NaN.
+fn broken_weights() -> Tensors {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gannet/tests/golden/efficientnet.safetensors");
+    let mut tensors = Tensors::new();
+    let mut add = |name: String, shape: Vec<usize>| {
+        tensors.insert(name, TensorData::new(vec![f32::NAN; shape.iter().product()], shape));
+    };
+    for (name, shape) in import::read(golden).unwrap().tensors {
+        let ["shape", conv, norm] = name.split(':').collect::<Vec<_>>()[..] else { continue };
+        let shape: Vec<usize> = shape.iter::<f32>().map(|side| side as usize).collect();
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            add(format!("{norm}.{part}"), vec![shape[0]]);
+        }
+        add(format!("{conv}.weight"), shape);
+    }
+    add("_fc.weight".into(), vec![1000, 1280]);
+    add("_fc.bias".into(), vec![1000]);
+    tensors
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    garments(&folder.join("a"), 0..3);
+    garments(&folder.join("one"), 0..1);
+    fs::create_dir(folder.join("colour")).unwrap();
+    for i in 0..3u8 {
+        let colour = image::RgbImage::from_fn(28, 28, |x, y| image::Rgb([x as u8 * i, y as u8, 9]));
+        colour.save(folder.join(format!("colour/{i}.png"))).unwrap();
+    }
+    checkpoint::write(&folder.join("nan.safetensors"), "weights", &serde_json::json!({}), &broken_weights()).unwrap();
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gannet/tests/golden/import/zipped.pth");
+    fs::copy(other, folder.join("other.pth")).unwrap();
+
+    let evaluate = |words: &str, named: &[&str]| refuse(folder, &format!("evaluate {words}"), named);
+    evaluate("--input1 a --input2 a --metrics fdd", &["unknown metric `fdd`"]);
+    evaluate("--input1 a --input2 a --extractor fashion82", &["`fashion82`", "did you mean `fashion28`?"]);
+    evaluate("--input1 a --input2 a --extractor other.pth", &["other.pth: holds 16 tensors", "no known network"]);
+    evaluate("--input1 a --input2 one --metrics fd", &["1 sample", "at least 2"]);
+    evaluate("--input1 one --input2 a --metrics kid", &["1 fake samples, at least 2"]);
+    evaluate("--input1 a --input2 colour", &["colour holds pictures of 3 channels", "has 1"]);
+    evaluate("--input1 a --input2 no-such", &["no-such"]);
+    evaluate("a --metrics fd", &["`fd` needs real pictures"]);
+    evaluate("a --data colour --metrics fd", &["3 channels"]);
+    let broken = ["extractor `efficientnet-lite0`: features: row 0, column 0 is NaN", "finite"];
+    evaluate("--input1 colour --input2 colour --extractor nan.safetensors --metrics fd", &broken);
+}
