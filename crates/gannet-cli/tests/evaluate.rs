@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Output;
 
 use burn::tensor::TensorData;
-use common::gannet;
+use common::gannet as command;
 use gannet::data::{self, DataConfig};
 use gannet::nn::state::Tensors;
 use gannet::run::checkpoint;
@@ -17,7 +17,7 @@ use gannet::{image as picture, import};
 
 /// Runs `words` with caches of its own.
 fn run(folder: &Path, words: &str) -> Output {
-    let mut command = gannet(folder);
+    let mut command = command(folder);
     command.env("XDG_CACHE_HOME", folder.join("cache")).env("XDG_DATA_HOME", folder.join("kept"));
     command.args(words.split_whitespace()).output().unwrap()
 }
@@ -159,4 +159,57 @@ fn what_cannot_be_judged_is_refused_in_one_line() {
     evaluate("a --data colour --metrics fd", &["3 channels"]);
     let broken = ["extractor `efficientnet-lite0`: features: row 0, column 0 is NaN", "finite"];
     evaluate("--input1 colour --input2 colour --extractor nan.safetensors --metrics fd", &broken);
+}
+
+/// The one file in `run` whose name begins and ends so.
+#[cfg(unix)]
+fn the_file(run: &Path, begin: &str, end: &str) -> Vec<u8> {
+    let names = fs::read_dir(run).unwrap().map(|file| file.unwrap().path());
+    let is_it = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with(begin) && name.ends_with(end)
+    };
+    let found: Vec<_> = names.filter(is_it).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    fs::read(&found[0]).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_keeps_its_best_snapshot_resumes_to_the_same_bytes() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let words = "train --data fashion-mnist --batch 8 --kimg 0.4 --snap 2 --set train.tick_kimg=0.04 --metrics fd \
+                 --set train.metric_samples=48 --set method.net.width=4 --set train.keep=20 --outdir";
+    let mut command = command(folder);
+    command.env("XDG_CACHE_HOME", folder.join("cache")).args(words.split_whitespace()).arg("stopped");
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.by_ref().filter(|line| line.starts_with("tick")).nth(2).unwrap();
+    assert!(std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap().success());
+    lines.for_each(drop);
+    child.wait().unwrap();
+    succeed(folder, "train --resume stopped/00000-fashion-mnist-dcgan");
+    succeed(folder, &format!("{words} through"));
+
+    let [stopped, through] = ["stopped", "through"].map(|outdir| folder.join(outdir).join("00000-fashion-mnist-dcgan"));
+    let figures = |run: &Path| String::from_utf8(the_file(run, "metric-fd-", "-48v48-fashion-mnist.jsonl")).unwrap();
+    assert_eq!(figures(&stopped), figures(&through));
+    assert_eq!(figures(&through).lines().count(), 5, "one for every second tick");
+    let generator = |run: &Path| fs::read(run.join("generator.safetensors")).unwrap();
+    assert!(generator(&stopped) == generator(&through) && !generator(&through).is_empty());
+    assert!(common::newest_checkpoint(&stopped) == common::newest_checkpoint(&through));
+
+    let best = figures(&through).lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).fold(
+        (f64::INFINITY, 0),
+        |best, line| match (line["distance"].as_f64().unwrap(), line["images_seen"].as_u64().unwrap()) {
+            (distance, images) if distance < best.0 => (distance, images),
+            _ => best,
+        },
+    );
+    let delivered = gannet::Generator::load(&through).unwrap().card().images_seen;
+    assert_eq!(delivered, best.1, "the best snapshot is delivered");
+    refuse(folder, "train --data fashion-mnist --metrics pr", &["`pr`", "accepted: fd, kid, swd"]);
+    refuse(folder, "train --data ring --metrics fd", &["train.metrics needs pictures"]);
 }

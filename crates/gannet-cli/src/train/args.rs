@@ -19,6 +19,7 @@ Examples:
   gannet train --method projection --data photos   classes from sub-folders; sample with --class
   gannet train --data ring --kimg 300              points, and the critic's field behind them
   gannet train --config recipes/fashion-mnist-dcgan.toml --seed 2
+  gannet train --data fashion-mnist --metrics fd   deliver the best snapshot by Fréchet distance
   gannet train --resume latest --kimg 400          go on, to a new end
   gannet train --method dcgan --dry-run            settings, networks and expected time, nothing written")]
 pub(crate) struct Args {
@@ -64,6 +65,9 @@ pub(crate) struct Args {
     /// Ticks between snapshots [default: 5]
     #[arg(long, value_name = "TICKS")]
     pub(super) snap: Option<u64>,
+    /// Metrics taken at snapshots, as fd or fd,kid; by the first of them the best generator is delivered, not the last
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(super) metrics: Option<Vec<String>>,
     /// flex, wgpu, vulkan, libtorch or cuda, with :N for the N-th; see `gannet list devices` [default: flex]
     #[arg(long)]
     pub(super) device: Option<String>,
@@ -114,6 +118,7 @@ impl Args {
         put("train", "batch", self.batch.map(|n| integer(n as u64)).transpose().context("--batch is too large")?);
         put("train", "seed", self.seed.map(integer).transpose().context("--seed is too large")?);
         put("train", "snap", self.snap.map(integer).transpose().context("--snap is too large")?);
+        put("train", "metrics", self.metrics.clone().map(Into::into));
         put("train", "device", self.device.clone().map(Into::into));
         put("train", "precision", self.precision.clone().map(Into::into));
         Ok(table)

@@ -39,6 +39,13 @@ pub struct TrainConfig {
     pub keep: usize,
     /// What convolutions multiply while training.
     pub precision: Precision,
+    /// Metrics taken of the averaged generator at snapshots; by the first of them the best one is delivered. None: the
+    /// last one is.
+    pub metrics: Vec<String>,
+    /// Samples of each side that they look at. Figures of fewer than 2048 say little.
+    pub metric_samples: usize,
+    /// The extractor that they see through.
+    pub extractor: String,
 }
 
 /// What convolutions multiply while training; all else, and every sum, has 32 bits.
@@ -84,6 +91,9 @@ impl Default for TrainConfig {
             snap: 5,
             keep: 3,
             precision: Precision::F32,
+            metrics: vec![],
+            metric_samples: 2048,
+            extractor: "fashion28".into(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod player;
 mod record;
 pub mod schedule;
 pub mod session;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

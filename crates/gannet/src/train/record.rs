@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::event::{Event, Observer, Tick};
 use super::schedule::Moment;
+use super::watch;
 use crate::data::Dataset;
 use crate::generator::{Card, Generator};
 use crate::image::{self, Picture};
@@ -33,16 +34,19 @@ pub(super) struct Recorder<'a> {
     card: Card,
     dataset: Arc<dyn Dataset>,
     device: Device,
+    /// Images seen at the start or at the last snapshot.
+    last_snapshot: u64,
 }
 
 impl<'a> Recorder<'a> {
     /// A recorder of `run`, which makes the generator that `card` describes, on `dataset`.
     pub(super) fn new(run: &'a RunDir, card: Card, dataset: Arc<dyn Dataset>, device: Device) -> Self {
-        Self { run, card, dataset, device }
+        Self { run, card, dataset, device, last_snapshot: 0 }
     }
 
     fn start(&self, method: &dyn Method, moment: Moment) -> Result<()> {
         self.drop_figures_after(moment.images_seen)?;
+        watch::drop_after(self.run.path(), moment.images_seen)?;
         if moment.images_seen == 0 {
             self.draw_reals()?;
             self.draw_fakes("fakes_init.png", method, &self.generator(method, moment))?;
@@ -107,8 +111,23 @@ impl<'a> Recorder<'a> {
     fn snapshot(&self, method: &dyn Method, moment: Moment) -> Result<()> {
         let generator = self.generator(method, moment);
         self.draw_fakes(&fakes_name(moment.images_seen), method, &generator)?;
-        generator.save(self.path("generator.safetensors"))?;
+        let path = self.path("generator.safetensors");
+        if self.is_to_be_measured(moment) {
+            let measured = self.generator(method, moment);
+            if watch::measure(self.run.path(), &self.card.config.train, measured, &self.dataset)? {
+                generator.save(path)?;
+            }
+        } else if self.card.config.train.metrics.is_empty() || !path.exists() {
+            generator.save(path)?;
+        }
         self.run.save(&self.card.config, moment.images_seen, self.dataset.len(), method)
+    }
+
+    /// Whether metrics are to be taken now: wherever an uninterrupted run has a snapshot, not where one was stopped.
+    fn is_to_be_measured(&self, moment: Moment) -> bool {
+        let every = self.card.config.snapshot_images();
+        let is_regular = self.last_snapshot / every != moment.images_seen / every;
+        !self.card.config.train.metrics.is_empty() && (is_regular || moment.images_seen >= moment.images_total)
     }
 
     fn append_figures(&self, tick: &Tick) -> Result<()> {
@@ -156,10 +175,18 @@ pub fn fakes_name(images_seen: u64) -> String {
 impl Observer for Recorder<'_> {
     fn observe(&mut self, event: &Event) -> Result<()> {
         match event {
-            Event::Started { moment, method } => self.start(*method, *moment),
+            Event::Started { moment, method } => {
+                self.start(*method, *moment)?;
+                self.last_snapshot = moment.images_seen;
+                Ok(())
+            }
             Event::Step { .. } => Ok(()),
             Event::Tick(tick) => self.append_figures(tick),
-            Event::Snapshot { moment, method } => self.snapshot(*method, *moment),
+            Event::Snapshot { moment, method } => {
+                self.snapshot(*method, *moment)?;
+                self.last_snapshot = moment.images_seen;
+                Ok(())
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::event::Observer;
 use super::record::Recorder;
 use super::schedule::Moment;
-use super::{Outcome, loader, train};
+use super::{Outcome, loader, train, watch};
 use crate::data::{self, DataConfig, Dataset};
 use crate::generator::Card;
 use crate::image::Shape;
@@ -41,6 +41,7 @@ impl Session {
         let (entry, method) = method_config(settings, shape)?;
 
         let mut problems = train.problems();
+        problems.extend(watch::problems(&train, opened.dataset.as_ref()));
         let n_classes = opened.dataset.classes().len();
         problems.extend(method.problems(&Given { shape, n_classes, batch: train.batch }));
         let yields = opened.dataset.yields();
