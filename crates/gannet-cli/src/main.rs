@@ -2,6 +2,7 @@
 
 mod bench;
 mod data;
+mod doctor;
 mod evaluate;
 mod extractor;
 mod interrupt;
@@ -47,6 +48,8 @@ enum Verb {
     Sample(sample::Args),
     /// Measure a trained generator
     Evaluate(evaluate::Args),
+    /// Say what went wrong in a run, and what to try
+    Doctor(doctor::Args),
     /// Measure what a training step costs here
     Bench(bench::Args),
     /// List the methods, data sets, metrics and devices there are
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(verb) => data::run(&verb).map(|()| ExitCode::SUCCESS),
@@ -86,9 +90,6 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS; // Whoever read the output, as `head` does, has seen enough.
         }
         eprintln!("error: {error:#}");
-        match error.downcast_ref() {
-            Some(gannet::Error::Diverged { .. }) => ExitCode::from(1),
-            _ => ExitCode::from(2),
-        }
+        ExitCode::from(2)
     })
 }

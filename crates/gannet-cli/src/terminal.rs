@@ -123,9 +123,11 @@ impl Observer for Terminal {
     fn observe(&mut self, event: &Event) -> gannet::Result<()> {
         match event {
             Event::Started { moment, .. } => self.start(*moment)?,
-            Event::Step { moment, stats } => self.step(*moment, stats),
+            Event::Step { moment, stats, .. } => self.step(*moment, stats),
             Event::Tick(tick) => self.tick(tick)?,
-            Event::Snapshot { .. } => {}
+            Event::Finding(finding) => self.say(&finding.line())?,
+            Event::Rollback(rollback) => self.say(&rollback.line())?,
+            Event::Snapshot { .. } | Event::Diverged { .. } => {}
         }
         Ok(())
     }

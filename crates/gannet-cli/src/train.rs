@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use gannet::run::{self, RunDir};
+use gannet::train::doctor::heal;
 use gannet::train::session::Session;
 use gannet::train::{self, Outcome};
 
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     terminal.log_to(run.path().join("log.txt"));
     terminal.say(&format!("run     {}", run.path().display()))?;
-    let outcome = session.train(&run, &mut [&mut terminal], &*stop_on_interrupt()?);
+    let outcome = heal::train(session, &run, args.treatment(), &mut [&mut terminal], &*stop_on_interrupt()?);
     terminal.finish();
     conclude(outcome?, &run, &mut terminal)
 }

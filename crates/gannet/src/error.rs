@@ -47,6 +47,14 @@ pub enum Error {
         /// Which figure, and its value.
         figure: String,
     },
+    /// A failure that a rollback may mend; only trainings that are to be healed end with it.
+    #[error("{} at kimg {kimg:.1}", failure.name())]
+    Unhealthy {
+        /// Thousands of images seen.
+        kimg: f64,
+        /// What was found.
+        failure: crate::train::doctor::Kind,
+    },
     /// The run would not fit into memory.
     #[error("this would need about {needed_mb} MB of memory, {available_mb} MB are available; {advice}")]
     Memory {

@@ -47,8 +47,20 @@ pub struct Card {
     pub images_seen: u64,
     /// What it was trained on, in words.
     pub data: String,
+    /// The figure by which it was the best of its run, where metrics were taken while training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
     /// The settings of its training.
     pub config: Config,
+}
+
+/// A figure with its protocol; smaller is better.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// How it was measured.
+    pub protocol: String,
+    /// The figure.
+    pub loss: f64,
 }
 
 impl Card {
@@ -102,6 +114,12 @@ impl Generator {
         let mut tensors = Tensors::new();
         state::save(&self.network, KIND, &mut tensors);
         checkpoint::write(path.as_ref(), KIND, &self.card, &tensors)
+    }
+
+    /// The same, with the figure by which it is the best.
+    pub(crate) fn with_score(mut self, score: Score) -> Self {
+        self.card.score = Some(score);
+        self
     }
 
     /// What the file says of itself.

@@ -37,6 +37,8 @@ pub enum Purpose {
     ClassifierShift = 12,
     /// What a metric draws of its samples: resamples, subsets, pairs, patches, directions; the counter is the draw's.
     Resample = 13,
+    /// What the doctor augments reals with; the counter is images seen.
+    Look = 14,
 }
 
 /// The stream for `purpose` at `counter` under `seed`.

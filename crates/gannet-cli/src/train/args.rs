@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gannet::run;
+use gannet::train::doctor::heal::{Heal, Treatment};
 use toml::Table;
 
 use crate::recipe;
@@ -74,9 +75,23 @@ pub(crate) struct Args {
     /// What convolutions multiply: f32, or bf16 where the processor is faster at it [default: f32]
     #[arg(long, value_name = "KIND")]
     pub(super) precision: Option<String>,
+    /// At a failure, go back to the last healthy snapshot (rollback), and also change a setting (auto)
+    #[arg(long, value_name = "HOW", default_value = "off")]
+    heal: Healing,
+    /// The most rollbacks of a run
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    heal_limit: u64,
     /// Say what would happen, and write nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
+}
+
+/// What follows a failure.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Healing {
+    Off,
+    Rollback,
+    Auto,
 }
 
 /// What `gannet train` runs when neither data nor method nor recipe is named.
@@ -93,6 +108,16 @@ impl Args {
         self.set.iter().try_for_each(|assignment| run::assign(&mut table, assignment))?;
         run::merge(&mut table, self.flags()?);
         Ok(table)
+    }
+
+    /// How failures are treated.
+    pub(super) fn treatment(&self) -> Treatment {
+        let heal = match self.heal {
+            Healing::Off => Heal::Off,
+            Healing::Rollback => Heal::Rollback,
+            Healing::Auto => Heal::Auto,
+        };
+        Treatment { heal, limit: self.heal_limit }
     }
 
     fn names_nothing(&self) -> bool {

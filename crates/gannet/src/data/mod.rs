@@ -56,6 +56,12 @@ pub trait Dataset: Send + Sync {
     /// The sample at `index`, below [`Dataset::len`].
     fn read(&self, index: usize) -> Result<Sample>;
 
+    /// A sample of the same kind that is never trained on, for as many indices as one likes; none where the data has
+    /// none to spare.
+    fn read_held_out(&self, _index: usize) -> Option<Result<Sample>> {
+        None
+    }
+
     /// The names of the tensors in a batch: "real", and "label" where there are classes.
     fn yields(&self) -> Vec<&'static str> {
         if self.classes().is_empty() { vec!["real"] } else { vec!["real", "label"] }

@@ -97,6 +97,10 @@ impl Dataset for Points {
         &self.description
     }
 
+    fn read_held_out(&self, index: usize) -> Option<Result<Sample>> {
+        Some(self.read(N_POINTS + index))
+    }
+
     fn read(&self, index: usize) -> Result<Sample> {
         let mut rng = random::stream(self.seed, Purpose::Synthetic, index as u64);
         let ([x, y], sigma, label) = match &self.modes {

@@ -154,6 +154,10 @@ impl Method for Began {
         &self.game.average
     }
 
+    fn current(&self) -> net::Generator {
+        self.game.current()
+    }
+
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
         -self.game.critic.network().valid().error(samples)
     }

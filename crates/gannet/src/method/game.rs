@@ -92,6 +92,11 @@ impl<C: Module> Game<C> {
         self.average = ema::update(self.average.clone(), self.generator.network(), decay);
     }
 
+    /// The generator as it stands, without gradients.
+    pub(super) fn current(&self) -> Generator {
+        self.generator.network().valid()
+    }
+
     pub(super) fn save(&self, into: &mut Tensors) {
         self.generator.save("generator", into);
         self.critic.save("critic", into);
@@ -131,7 +136,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Losses, mean scores, and how often the critic is right about each side.
+    /// Losses, mean scores, how far apart they are, and how often the critic is right about each side.
     pub(super) fn stats(self, loss: Loss) -> Stats {
         let [real, fake] = [self.score_real, self.score_fake].map(values);
         let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
@@ -142,6 +147,7 @@ impl Report {
             ("loss_critic", mean(&values(self.loss_critic))),
             ("score_real", mean(&real)),
             ("score_fake", mean(&fake)),
+            ("score_gap", gap(&real, &fake)),
             ("accuracy_real", share(real.iter().filter(|&&score| score > boundary).count(), real.len())),
             ("accuracy_fake", share(fake.iter().filter(|&&score| score < boundary).count(), fake.len())),
             ("gradient_norm_generator", self.gradient_norm_generator),
@@ -150,7 +156,38 @@ impl Report {
     }
 }
 
+/// The difference of the mean scores over their pooled standard deviation (Cohen's d), so that critics of any loss and
+/// scale compare; within ± [`MAX_GAP`].
+fn gap(real: &[f64], fake: &[f64]) -> f64 {
+    let [(mean_real, variance_real), (mean_fake, variance_fake)] = [real, fake].map(|scores| {
+        let n = scores.len() as f64;
+        let mean = scores.iter().sum::<f64>() / n;
+        (mean, scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n)
+    });
+    let difference = mean_real - mean_fake;
+    let deviation = ((variance_real + variance_fake) / 2.0).sqrt();
+    // A figure that is no number stays one, so that the loop sees it.
+    if difference == 0.0 { 0.0 } else { (difference / deviation).clamp(-MAX_GAP, MAX_GAP) }
+}
+
+/// Where critics that score every sample of a side alike are put.
+const MAX_GAP: f64 = 1000.0;
+
 /// The values of a vector, on the host.
 pub(super) fn values(vector: Tensor<1>) -> Vec<f64> {
     vector.into_data().iter::<f64>().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_is_in_standard_deviations_and_bounded() {
+        assert_eq!(gap(&[3.0, 5.0], &[-1.0, 1.0]), 4.0);
+        assert_eq!(gap(&[30.0, 50.0], &[-10.0, 10.0]), 4.0);
+        assert_eq!(gap(&[2.0, 2.0], &[1.0, 1.0]), MAX_GAP);
+        assert_eq!(gap(&[1.0], &[1.0]), 0.0);
+        assert!(gap(&[f64::NAN], &[1.0]).is_nan());
+    }
 }

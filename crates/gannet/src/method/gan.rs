@@ -112,6 +112,14 @@ impl Method for Gan {
         &self.game.average
     }
 
+    fn current(&self) -> net::Generator {
+        self.game.current()
+    }
+
+    fn augmented(&self, samples: Tensor<4>, rng: &mut ChaCha8Rng) -> Option<Tensor<4>> {
+        self.augment.is_active().then(|| self.augment.apply(samples, rng))
+    }
+
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
         let [n, c, h, w] = samples.dims();
         let pack = samples.repeat_dim(1, self.rules.pack).reshape([n, c * self.rules.pack, h, w]);

@@ -166,6 +166,10 @@ impl Method for Infogan {
         &self.game.average
     }
 
+    fn current(&self) -> net::Generator {
+        self.game.current()
+    }
+
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
         self.game.critic.network().valid().forward(samples).0
     }

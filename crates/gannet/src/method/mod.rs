@@ -13,6 +13,7 @@ mod presets;
 mod rules;
 
 use burn::tensor::{Device, Tensor};
+use rand_chacha::ChaCha8Rng;
 use toml::Table;
 
 use crate::data::Batch;
@@ -36,6 +37,14 @@ pub trait Method: Send {
 
     /// The averaged generator, which is what users sample from.
     fn average(&self) -> &net::Generator;
+
+    /// The generator as it stands, without gradients: where the game is now, before any averaging.
+    fn current(&self) -> net::Generator;
+
+    /// `samples` as the critic is shown them; none where it sees them as they are.
+    fn augmented(&self, _samples: Tensor<4>, _rng: &mut ChaCha8Rng) -> Option<Tensor<4>> {
+        None
+    }
 
     /// The critic's scores `[N]` of samples `[N, C, H, W]`, without gradients; of no class in particular.
     fn scores(&self, samples: Tensor<4>) -> Tensor<1>;

@@ -35,7 +35,7 @@ pub struct TrainConfig {
     pub tick_kimg: f64,
     /// Ticks between snapshots.
     pub snap: u64,
-    /// Full checkpoints kept; older ones are removed.
+    /// Full checkpoints kept beside the newest healthy one; older ones are removed.
     pub keep: usize,
     /// What convolutions multiply while training.
     pub precision: Precision,
@@ -46,6 +46,10 @@ pub struct TrainConfig {
     pub metric_samples: usize,
     /// The extractor that they see through.
     pub extractor: String,
+    /// Whether the doctor watches the run (`train::doctor`).
+    pub doctor: bool,
+    /// How often the run was rolled back. Each time, it goes on with other random numbers.
+    pub rollbacks: u64,
 }
 
 /// What convolutions multiply while training; all else, and every sum, has 32 bits.
@@ -94,6 +98,8 @@ impl Default for TrainConfig {
             metrics: vec![],
             metric_samples: 2048,
             extractor: "fashion28".into(),
+            doctor: true,
+            rollbacks: 0,
         }
     }
 }
@@ -140,6 +146,12 @@ impl Config {
     /// Images between snapshots.
     pub fn snapshot_images(&self) -> u64 {
         self.tick_images().saturating_mul(self.train.snap)
+    }
+
+    /// The seed of weights, latents and data order: that of the settings, or another one after each rollback, because
+    /// equal random numbers would lead to the same failure.
+    pub fn stream_seed(&self) -> u64 {
+        self.train.seed ^ self.train.rollbacks.wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     /// The method's name.

@@ -29,6 +29,19 @@ struct Progress {
     n_samples: usize,
 }
 
+/// What a checkpoint holds besides the settings.
+#[derive(Clone, Copy)]
+pub struct State<'a> {
+    /// Real images shown so far.
+    pub images_seen: u64,
+    /// Samples in the data set.
+    pub n_samples: usize,
+    /// The game, and whatever else has to be remembered.
+    pub tensors: &'a Tensors,
+    /// The images of the newest checkpoint that the doctor found nothing wrong with, which stays.
+    pub healthy: Option<u64>,
+}
+
 impl RunDir {
     /// Makes `outdir/NNNNN-name` with the next free number and `config` in it. The folder appears complete or not at
     /// all.
@@ -89,21 +102,30 @@ impl RunDir {
         write_atomically(self.path.join(CONFIG), config.to_toml()?.as_bytes())
     }
 
-    /// Saves the whole state of a game on `n_samples` samples, then removes all but the newest checkpoints.
-    pub fn save(&self, config: &Config, images_seen: u64, n_samples: usize, method: &dyn Method) -> Result<()> {
-        let mut tensors = Tensors::new();
-        method.save(&mut tensors);
-        let path = self.checkpoints().join(format!("{:06}.safetensors", images_seen / 1000));
+    /// Saves a state, then removes all checkpoints but the newest ones and the newest healthy one.
+    pub fn save(&self, config: &Config, state: &State) -> Result<()> {
+        let State { images_seen, n_samples, tensors, healthy } = *state;
         let progress = Progress { config: config.clone(), images_seen, n_samples };
-        checkpoint::write(&path, CHECKPOINT, &progress, &tensors)?;
-        let mut kept = checkpoints(&self.path)?;
-        kept.truncate(kept.len().saturating_sub(config.train.keep));
-        kept.into_iter().try_for_each(|old| fs::remove_file(&old).map_err(Error::io("remove", old)))
+        checkpoint::write(&self.checkpoint(images_seen), CHECKPOINT, &progress, tensors)?;
+        let mut old = checkpoints(&self.path)?;
+        old.truncate(old.len().saturating_sub(config.train.keep));
+        let healthy = healthy.map(|images| self.checkpoint(images));
+        old.retain(|path| Some(path) != healthy.as_ref());
+        old.into_iter().try_for_each(|old| fs::remove_file(&old).map_err(Error::io("remove", old)))
     }
 
-    /// Gives `method` the newest saved state and returns the images it had seen: 0 where nothing was saved yet.
-    pub fn restore(&self, config: &Config, n_samples: usize, method: &mut dyn Method) -> Result<u64> {
-        let Some(path) = checkpoints(&self.path)?.pop() else { return Ok(0) };
+    /// Removes the checkpoints that come after the one of `images_seen`; without it, all.
+    pub fn roll_back(&self, images_seen: Option<u64>) -> Result<()> {
+        let last = images_seen.map(|images| self.checkpoint(images));
+        let mut newer = checkpoints(&self.path)?;
+        newer.retain(|path| last.as_ref().is_none_or(|last| path > last));
+        newer.into_iter().try_for_each(|path| fs::remove_file(&path).map_err(Error::io("remove", path)))
+    }
+
+    /// Gives `method` the newest saved state and returns the images it had seen, 0 where nothing was saved yet, and all
+    /// that was saved.
+    pub fn restore(&self, config: &Config, n_samples: usize, method: &mut dyn Method) -> Result<(u64, Tensors)> {
+        let Some(path) = checkpoints(&self.path)?.pop() else { return Ok((0, Tensors::new())) };
         let (progress, tensors) = checkpoint::read::<Progress>(&path, CHECKPOINT)?;
         let (saved, wanted) = (progress.config.method_name(), config.method_name());
         if saved != wanted {
@@ -119,7 +141,11 @@ impl RunDir {
             return Err(Error::file(&path, format!("has seen {seen} kimg already, train.kimg is {wanted}")));
         }
         method.load(&tensors).map_err(|reason| Error::file(&path, reason))?;
-        Ok(progress.images_seen)
+        Ok((progress.images_seen, tensors))
+    }
+
+    fn checkpoint(&self, images_seen: u64) -> PathBuf {
+        self.checkpoints().join(format!("{:06}.safetensors", images_seen / 1000))
     }
 
     fn checkpoints(&self) -> PathBuf {

@@ -8,4 +8,4 @@ mod dir;
 pub use atomic::write_atomically;
 pub use config::{Config, Precision, TrainConfig, assign, merge, section};
 pub(crate) use dir::lock;
-pub use dir::{RunDir, resolve};
+pub use dir::{RunDir, State, resolve};

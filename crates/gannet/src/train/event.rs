@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::doctor::{Finding, Rollback};
 use super::schedule::Moment;
 use crate::Result;
 use crate::method::Method;
 
 /// Figures by name, means over the steps they cover.
 ///
-/// The two-player methods report `loss_generator`, `loss_critic`, `score_real`, `score_fake` (mean scores),
+/// The two-player methods report `loss_generator`, `loss_critic`, `score_real`, `score_fake` (mean scores), `score_gap`
+/// (their difference in pooled standard deviations, which compares critics of any loss),
 /// `accuracy_real`, `accuracy_fake` (shares of a batch that the critic gets right, in [0, 1]),
 /// `gradient_norm_generator` and `gradient_norm_critic` (Euclidean, over all weights). Where there are such things, also
 /// `penalty` (as it is added to the critic's loss), `augment` (the augmentation's strength, in [0, 1]), `balance` and
@@ -30,6 +32,8 @@ pub enum Event<'a> {
         moment: Moment,
         /// The step's own figures.
         stats: &'a Stats,
+        /// The game.
+        method: &'a dyn Method,
     },
     /// A stretch of steps ended.
     Tick(&'a Tick),
@@ -40,6 +44,17 @@ pub enum Event<'a> {
         /// The game.
         method: &'a dyn Method,
     },
+    /// A figure of the step that ended is no number; training ends with this.
+    Diverged {
+        /// After the step.
+        moment: Moment,
+        /// Which figure, and its value.
+        figure: &'a str,
+    },
+    /// The doctor names a failure, or says that it is over.
+    Finding(&'a Finding),
+    /// The run goes on from an earlier state.
+    Rollback(&'a Rollback),
 }
 
 /// A stretch of steps, summed up.

@@ -1,6 +1,8 @@
 //! The loop: it owns time and data, asks a method for steps and tells observers what happened.
 
+mod best;
 pub mod classifier;
+pub mod doctor;
 pub mod ema;
 pub mod event;
 pub mod optimizer;
@@ -8,7 +10,6 @@ pub mod player;
 mod record;
 pub mod schedule;
 pub mod session;
-mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use crate::data::{Dataset, Loader, LoaderConfig};
 use crate::method::Method;
 use crate::run::Config;
 use crate::{Error, Result};
-use event::{Event, Mean, Observer, Stats, Tick};
+use event::{Event, Mean, Observer, Tick};
 pub use record::fakes_name;
 pub(crate) use record::last_figures;
 use schedule::Moment;
@@ -58,9 +59,13 @@ pub fn train(
         let batches = (0..method.batches_per_step()).map(|_| loader.next_batch()).collect::<Result<Vec<_>>>()?;
         let stats = config.train.precision.scope(|| method.step(&batches, moment))?;
         moment.images_seen += batches.iter().map(|batch| batch.n() as u64).sum::<u64>();
-        check_finite(&stats, moment)?;
+        if let Some((name, value)) = stats.iter().find(|(_, value)| !value.is_finite()) {
+            let figure = format!("{name} is {value}");
+            tell(Event::Diverged { moment, figure: &figure })?;
+            return Err(Error::Diverged { kimg: moment.images_seen as f64 / 1000.0, figure });
+        }
         mean.add(&stats);
-        tell(Event::Step { moment, stats: &stats })?;
+        tell(Event::Step { moment, stats: &stats, method })?;
 
         let is_last = moment.images_seen >= images_total || stop.load(Ordering::Relaxed);
         let crosses = |every: u64| before / every != moment.images_seen / every;
@@ -92,15 +97,6 @@ pub fn train(
 /// Batches of `dataset` as `config` wants them, from the image numbered `start`.
 fn loader(dataset: &Arc<dyn Dataset>, config: &Config, start: u64) -> Result<Loader> {
     let Config { data, train, .. } = config;
-    let settings = LoaderConfig { batch: train.batch, seed: train.seed, mirror: data.mirror, start };
+    let settings = LoaderConfig { batch: train.batch, seed: config.stream_seed(), mirror: data.mirror, start };
     Loader::new(Arc::clone(dataset), settings)
-}
-
-fn check_finite(stats: &Stats, moment: Moment) -> Result<()> {
-    match stats.iter().find(|(_, value)| !value.is_finite()) {
-        None => Ok(()),
-        Some((name, value)) => {
-            Err(Error::Diverged { kimg: moment.images_seen as f64 / 1000.0, figure: format!("{name} is {value}") })
-        }
-    }
 }

@@ -7,18 +7,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::{Value, json};
 
-use super::event::{Event, Observer, Tick};
+use super::best;
+use super::doctor::{Finding, Rollback};
+use super::event::{Event, Observer};
 use super::schedule::Moment;
-use super::watch;
 use crate::data::Dataset;
 use crate::generator::{Card, Generator};
 use crate::image::{self, Picture};
 use crate::method::Method;
-use crate::run::{RunDir, write_atomically};
-use crate::{Error, Result};
+use crate::nn::state::Tensors;
+use crate::run::{RunDir, State, write_atomically};
+use crate::{Error, Result, net};
 
 const STATS: &str = "stats.jsonl";
+/// Findings, snapshots and rollbacks, a line each.
+const EVENTS: &str = "events.jsonl";
+/// The figures that the doctor judges by, a line for each check.
+const CHECKS: &str = "doctor.jsonl";
 /// Columns and rows of the sheets that a run draws of its images.
 const SHEET_COLUMNS: usize = 8;
 /// Points that it draws where the data are points.
@@ -36,17 +43,22 @@ pub(super) struct Recorder<'a> {
     device: Device,
     /// Images seen at the start or at the last snapshot.
     last_snapshot: u64,
+    /// What the next checkpoint holds besides the game.
+    memory: Tensors,
+    /// Whether the doctor finds nothing wrong, or nobody asks.
+    is_healthy: bool,
 }
 
 impl<'a> Recorder<'a> {
     /// A recorder of `run`, which makes the generator that `card` describes, on `dataset`.
     pub(super) fn new(run: &'a RunDir, card: Card, dataset: Arc<dyn Dataset>, device: Device) -> Self {
-        Self { run, card, dataset, device, last_snapshot: 0 }
+        Self { run, card, dataset, device, last_snapshot: 0, memory: Tensors::new(), is_healthy: true }
     }
 
-    fn start(&self, method: &dyn Method, moment: Moment) -> Result<()> {
-        self.drop_figures_after(moment.images_seen)?;
-        watch::drop_after(self.run.path(), moment.images_seen)?;
+    fn start(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
+        [STATS, CHECKS, EVENTS].iter().try_for_each(|file| self.drop_lines_after(file, moment.images_seen))?;
+        best::drop_after(self.run.path(), moment.images_seen)?;
+        self.last_snapshot = moment.images_seen;
         if moment.images_seen == 0 {
             self.draw_reals()?;
             self.draw_fakes("fakes_init.png", method, &self.generator(method, moment))?;
@@ -103,24 +115,68 @@ impl<'a> Recorder<'a> {
     }
 
     fn generator(&self, method: &dyn Method, moment: Moment) -> Generator {
+        self.generator_of(method.average().clone(), moment)
+    }
+
+    /// `network`, ready to sample.
+    pub(super) fn generator_of(&self, network: net::Generator, moment: Moment) -> Generator {
         let card = Card { images_seen: moment.images_seen, ..self.card.clone() };
-        Generator::new(card, method.average().clone(), self.device.clone())
+        Generator::new(card, network, self.device.clone())
+    }
+
+    /// What the next checkpoint is to hold besides the game, and whether the game is in good health.
+    pub(super) fn remember(&mut self, memory: Tensors, is_healthy: bool) {
+        (self.memory, self.is_healthy) = (memory, is_healthy);
+    }
+
+    /// Draws what was found and returns the picture's name: the generator as it stands, not its average.
+    pub(super) fn draw_finding(&self, finding: &Finding, method: &dyn Method, moment: Moment) -> Result<String> {
+        let kind = finding.kind.name().replace(' ', "-");
+        let name = format!("finding{:06}-{kind}.png", moment.images_seen / 1000);
+        self.draw_fakes(&name, method, &self.generator_of(method.current(), moment))?;
+        Ok(name)
+    }
+
+    pub(super) fn append_check(&self, check: &Value) -> Result<()> {
+        append_line(self.run.path(), CHECKS, check)
+    }
+
+    pub(super) fn append_snapshot(&self, images_seen: u64, is_healthy: bool) -> Result<()> {
+        let kimg = images_seen as f64 / 1000.0;
+        let event = json!({"event": "snapshot", "images": images_seen, "kimg": kimg, "healthy": is_healthy});
+        append_line(self.run.path(), EVENTS, &event)
+    }
+
+    fn append_finding(&self, finding: &Finding) -> Result<()> {
+        let mut event = json!({"event": "finding", "images": (finding.kimg * 1000.0).round() as u64});
+        if let (Some(event), Ok(Value::Object(finding))) = (event.as_object_mut(), serde_json::to_value(finding)) {
+            event.extend(finding);
+        }
+        append_line(self.run.path(), EVENTS, &event)
     }
 
     /// The state comes last: a process killed in between resumes from the state before and draws the same again.
-    fn snapshot(&self, method: &dyn Method, moment: Moment) -> Result<()> {
+    fn snapshot(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
         let generator = self.generator(method, moment);
         self.draw_fakes(&fakes_name(moment.images_seen), method, &generator)?;
+        self.deliver(generator, moment)?;
+        self.last_snapshot = moment.images_seen;
+        let mut tensors = self.memory.clone();
+        method.save(&mut tensors);
+        let (images_seen, n_samples) = (moment.images_seen, self.dataset.len());
+        let healthy = last_healthy(self.run.path())?;
+        self.run.save(&self.card.config, &State { images_seen, n_samples, tensors: &tensors, healthy })
+    }
+
+    /// Makes `generator` the one that users find, unless a better one is: by the metrics where there are any, else the
+    /// last one of a healthy run.
+    fn deliver(&self, generator: Generator, moment: Moment) -> Result<()> {
         let path = self.path("generator.safetensors");
         if self.is_to_be_measured(moment) {
-            let measured = self.generator(method, moment);
-            if watch::measure(self.run.path(), &self.card.config.train, measured, &self.dataset)? {
-                generator.save(path)?;
-            }
-        } else if self.card.config.train.metrics.is_empty() || !path.exists() {
-            generator.save(path)?;
+            return best::deliver(self.run.path(), &path, generator, &self.dataset);
         }
-        self.run.save(&self.card.config, moment.images_seen, self.dataset.len(), method)
+        let is_wanted = self.card.config.train.metrics.is_empty() && self.is_healthy;
+        if is_wanted || !path.exists() { generator.save(path) } else { Ok(()) }
     }
 
     /// Whether metrics are to be taken now: wherever an uninterrupted run has a snapshot, not where one was stopped.
@@ -130,33 +186,71 @@ impl<'a> Recorder<'a> {
         !self.card.config.train.metrics.is_empty() && (is_regular || moment.images_seen >= moment.images_total)
     }
 
-    fn append_figures(&self, tick: &Tick) -> Result<()> {
-        let path = self.path(STATS);
-        let mut line = tick.to_json().to_string();
-        line.push('\n');
-        let append = || OpenOptions::new().create(true).append(true).open(&path)?.write_all(line.as_bytes());
-        append().map_err(Error::io("write", &path))
-    }
-
-    /// Figures that a killed process left behind its last snapshot will come again.
-    fn drop_figures_after(&self, images_seen: u64) -> Result<()> {
-        let path = self.path(STATS);
+    /// Lines that a killed process left behind its last snapshot will come again. What led to a rollback stays.
+    fn drop_lines_after(&self, file: &str, images_seen: u64) -> Result<()> {
+        let path = self.path(file);
         if !path.exists() {
             return Ok(());
         }
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let images = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("images")?.as_u64();
-        let kept: String = text
-            .lines()
-            .filter(|line| images(line).is_some_and(|images| images <= images_seen))
-            .flat_map(|line| [line, "\n"])
-            .collect();
-        write_atomically(path, kept.as_bytes())
+        let whole = |line| serde_json::from_str::<Value>(line).ok().map(|value| (line, value));
+        let lines: Vec<(&str, Value)> = text.lines().filter_map(whole).collect();
+        let n_past = lines.iter().rposition(|(_, value)| value["event"] == "rollback").map_or(0, |at| at + 1);
+        let is_kept = |value: &Value| value["images"].as_u64().is_some_and(|images| images <= images_seen);
+        let kept = lines.iter().enumerate().filter(|(i, (_, value))| *i < n_past || is_kept(value));
+        let text: String = kept.flat_map(|(_, (line, _))| [*line, "\n"]).collect();
+        write_atomically(path, text.as_bytes())
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.run.path().join(name)
     }
+}
+
+fn append_line(run: &Path, file: &str, line: &Value) -> Result<()> {
+    let path = run.join(file);
+    let line = format!("{line}\n");
+    let append = || OpenOptions::new().create(true).append(true).open(&path)?.write_all(line.as_bytes());
+    append().map_err(Error::io("write", &path))
+}
+
+/// The whole lines of `file` in the run at `run`; none where there is no such file.
+fn read_lines(run: &Path, file: &str) -> Result<Vec<Value>> {
+    let path = run.join(file);
+    if !path.exists() {
+        return Ok(vec![]);
+    }
+    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+/// What the run at `run` noted at its ticks, in the doctor's checks, and of findings, snapshots and rollbacks.
+pub(super) fn read(run: &Path) -> Result<[Vec<Value>; 3]> {
+    let [stats, checks, events] = [STATS, CHECKS, EVENTS].map(|file| read_lines(run, file));
+    Ok([stats?, checks?, events?])
+}
+
+/// Notes a rollback in the run at `run`.
+pub(super) fn append_rollback(run: &Path, rollback: &Rollback) -> Result<()> {
+    let mut event = json!({"event": "rollback"});
+    if let (Some(event), Ok(Value::Object(rollback))) = (event.as_object_mut(), serde_json::to_value(rollback)) {
+        event.extend(rollback);
+    }
+    append_line(run, EVENTS, &event)
+}
+
+/// The images of the last snapshot of the run at `run` that nothing was wrong with, and that no rollback gave up.
+pub(super) fn last_healthy(run: &Path) -> Result<Option<u64>> {
+    let mut healthy: Vec<u64> = vec![];
+    for event in read_lines(run, EVENTS)? {
+        let images = event["images"].as_u64().unwrap_or(0);
+        match event["event"].as_str() {
+            Some("snapshot") if event["healthy"] == true => healthy.push(images),
+            Some("rollback") => healthy.retain(|snapshot| *snapshot <= images),
+            _ => {}
+        }
+    }
+    Ok(healthy.pop())
 }
 
 /// The figures of the last tick that the run at `run` noted, by name; empty before the first one.
@@ -175,18 +269,11 @@ pub fn fakes_name(images_seen: u64) -> String {
 impl Observer for Recorder<'_> {
     fn observe(&mut self, event: &Event) -> Result<()> {
         match event {
-            Event::Started { moment, method } => {
-                self.start(*method, *moment)?;
-                self.last_snapshot = moment.images_seen;
-                Ok(())
-            }
-            Event::Step { .. } => Ok(()),
-            Event::Tick(tick) => self.append_figures(tick),
-            Event::Snapshot { moment, method } => {
-                self.snapshot(*method, *moment)?;
-                self.last_snapshot = moment.images_seen;
-                Ok(())
-            }
+            Event::Started { moment, method } => self.start(*method, *moment),
+            Event::Step { .. } | Event::Diverged { .. } | Event::Rollback(_) => Ok(()),
+            Event::Tick(tick) => append_line(self.run.path(), STATS, &tick.to_json()),
+            Event::Finding(finding) => self.append_finding(finding),
+            Event::Snapshot { moment, method } => self.snapshot(*method, *moment),
         }
     }
 }

@@ -8,10 +8,11 @@ use std::time::Instant;
 use burn::tensor::Device;
 use toml::{Table, Value};
 
+use super::doctor::{Look, Progress, Watch};
 use super::event::Observer;
 use super::record::Recorder;
 use super::schedule::Moment;
-use super::{Outcome, loader, train, watch};
+use super::{Outcome, best, loader, train};
 use crate::data::{self, DataConfig, Dataset};
 use crate::generator::Card;
 use crate::image::Shape;
@@ -41,7 +42,7 @@ impl Session {
         let (entry, method) = method_config(settings, shape)?;
 
         let mut problems = train.problems();
-        problems.extend(watch::problems(&train, opened.dataset.as_ref()));
+        problems.extend(best::problems(&train, opened.dataset.as_ref()));
         let n_classes = opened.dataset.classes().len();
         problems.extend(method.problems(&Given { shape, n_classes, batch: train.batch }));
         let yields = opened.dataset.yields();
@@ -170,8 +171,19 @@ impl Session {
     /// Trains in `run`, from its newest checkpoint where it has one, until the end or, after the step at hand, until
     /// `stop` is raised.
     pub fn train(&self, run: &RunDir, observers: &mut [&mut dyn Observer], stop: &AtomicBool) -> Result<Outcome> {
+        self.train_under(run, observers, stop, false)
+    }
+
+    /// Trains, and ends with [`Error::Unhealthy`] at a failure that a rollback may mend, if `ends_training`.
+    pub(super) fn train_under(
+        &self,
+        run: &RunDir,
+        observers: &mut [&mut dyn Observer],
+        stop: &AtomicBool,
+        ends_training: bool,
+    ) -> Result<Outcome> {
         let mut game = self.build();
-        let images_seen = run.restore(&self.config, self.dataset.len(), &mut *game)?;
+        let (images_seen, saved) = run.restore(&self.config, self.dataset.len(), &mut *game)?;
         run.set_config(&self.config)?;
         let subject = self.method.subject(&self.given());
         let card = Card {
@@ -183,17 +195,20 @@ impl Session {
             net: self.method.net().clone(),
             images_seen,
             data: self.dataset.description().to_owned(),
+            score: None,
             config: self.config.clone(),
         };
-        let mut recorder = Recorder::new(run, card, Arc::clone(&self.dataset), self.device.clone());
-        let mut all: Vec<&mut dyn Observer> = vec![&mut recorder];
-        all.extend(observers.iter_mut().map(|observer| &mut **observer as &mut dyn Observer));
-        train(&mut *game, &self.dataset, &self.config, images_seen, &mut all, stop)
+        let recorder = Recorder::new(run, card, Arc::clone(&self.dataset), self.device.clone());
+        let seed = self.config.stream_seed();
+        let look = self.config.train.doctor.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
+        let progress = Progress { images_seen, saved: &saved, ends_training };
+        let mut watch = Watch::new(recorder, observers, look, &self.config, progress);
+        train(&mut *game, &self.dataset, &self.config, images_seen, &mut [&mut watch], stop)
     }
 
     fn build(&self) -> Box<dyn Method> {
-        let Config { train, .. } = &self.config;
-        self.method.build(&Setting { given: self.given(), device: self.device.clone(), seed: train.seed })
+        let seed = self.config.stream_seed();
+        self.method.build(&Setting { given: self.given(), device: self.device.clone(), seed })
     }
 
     fn given(&self) -> Given {

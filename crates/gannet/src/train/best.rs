@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::data::Dataset;
 use crate::evaluate::{self, METRICS, Options, Pictures, Subject, evaluate_against};
+use crate::generator::Score;
 use crate::run::{TrainConfig, write_atomically};
 use crate::{Error, Generator, Result};
 
@@ -29,45 +30,29 @@ pub(super) fn problems(config: &TrainConfig, dataset: &dyn Dataset) -> Vec<Strin
     problems
 }
 
-/// Takes the metrics of `generator`, adds them to the files in `run`, and says whether it is the best so far by the first.
-pub(super) fn measure(
-    run: &Path,
-    config: &TrainConfig,
-    generator: Generator,
-    dataset: &Arc<dyn Dataset>,
-) -> Result<bool> {
-    let names: Vec<&str> = config.metrics.iter().map(String::as_str).collect();
+/// Measures `generator`, adds the figures to the files in `run`, and writes it to `path` if by the first metric it is better
+/// than the one there. That one says its figure itself, so that neither a kill nor a rollback makes it forgotten.
+pub(super) fn deliver(run: &Path, path: &Path, generator: Generator, dataset: &Arc<dyn Dataset>) -> Result<()> {
+    let config = &generator.card().config.train;
     let options = Options {
         n_samples: Some(config.metric_samples),
         n_resamples: 0,
         extractor: config.extractor.clone(),
         ..Options::default()
     };
+    let names = config.metrics.clone();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let reference = Pictures::Set(Arc::clone(dataset));
-    let mut is_best = true;
-    for (place, measurement) in
-        evaluate_against(&Subject::from(generator), Some(reference), &names, &options)?.iter().enumerate()
-    {
-        let path = run.join(format!("metric-{}.jsonl", measurement.protocol));
-        if let (0, Some(loss)) = (place, measurement.figures.loss()) {
-            is_best = losses(&path)?.into_iter().all(|earlier| loss < earlier);
-        }
-        measurement.append(run)?;
+    let subject = Subject::from(generator);
+    let measurements = evaluate_against(&subject, Some(reference), &names, &options)?;
+    measurements.iter().try_for_each(|measurement| measurement.append(run).map(drop))?;
+    let (Subject::Generator(generator), Some(first)) = (subject, measurements.first()) else { return Ok(()) };
+    let Some(loss) = first.figures.loss() else { return Ok(()) };
+    let earlier = if path.exists() { Generator::load(path)?.card().score.clone() } else { None };
+    if earlier.is_some_and(|earlier| earlier.protocol == first.protocol && earlier.loss <= loss) {
+        return Ok(());
     }
-    Ok(is_best)
-}
-
-/// The losses that the file at `path` holds, if there is one.
-fn losses(path: &Path) -> Result<Vec<f64>> {
-    if !path.exists() {
-        return Ok(vec![]);
-    }
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    let loss = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        line.get("distance").or_else(|| line.get("mean"))?.as_f64()
-    };
-    Ok(text.lines().filter_map(loss).collect())
+    generator.with_score(Score { protocol: first.protocol.clone(), loss }).save(path)
 }
 
 /// Removes what the files of metrics in `run` say of generators after `images_seen`: it will come again.

@@ -1,0 +1,196 @@
+//! The failures and their signatures: which figures, beyond which thresholds, for how long.
+//!
+//! Every failure is one function from the checks so far to its conditions. It is raised once all of them have held for
+//! some checks in a row, and cleared once one of them has been on the safe side, with a margin, for as many.
+
+use serde::{Deserialize, Serialize};
+
+use super::Check;
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A figure is no number any more, or has left every scale.
+    Divergence,
+    /// All samples are alike (Goodfellow 2016, "NIPS 2016 Tutorial: Generative Adversarial Networks", section 5.1.1).
+    FullCollapse,
+    /// Samples are good but miss parts of the data (the same, and Srivastava et al. 2017).
+    PartialCollapse,
+    /// The critic is nearly always right, and far from doubt.
+    Overpowering,
+    /// The generator learns next to nothing from a critic that is sure (Arjovsky and Bottou 2017, theorem 2.4).
+    VanishingGradient,
+    /// The players chase each other in circles (Mescheder et al. 2017, "The Numerics of GANs").
+    Oscillation,
+    /// Samples are copies of training data.
+    Memorisation,
+    /// Samples look as augmented data do (Karras et al. 2020, section 2.2).
+    AugmentationLeak,
+    /// Nothing moves, and samples are still far from the data.
+    Stalled,
+}
+
+/// The side of a threshold that is a failure's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// The figure exceeds the threshold.
+    Above,
+    /// The figure falls below the threshold.
+    Below,
+}
+
+/// One figure of a signature and its threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    /// The figure: one of [`super::FIGURES`], or made of them over several checks.
+    pub figure: String,
+    /// Its value.
+    pub value: f64,
+    /// Which side of the threshold is bad.
+    pub is: Bound,
+    /// Where a failure begins.
+    pub threshold: f64,
+    /// Where it ends: further on the safe side, so that a finding does not flicker.
+    pub clears_at: f64,
+}
+
+impl Condition {
+    fn new(figure: &str, value: f64, is: Bound, [threshold, clears_at]: [f64; 2]) -> Self {
+        Self { figure: figure.to_owned(), value, is, threshold, clears_at }
+    }
+
+    pub(super) fn is_met(&self) -> bool {
+        self.is_beyond(self.threshold)
+    }
+
+    pub(super) fn is_cleared(&self) -> bool {
+        !self.is_beyond(self.clears_at)
+    }
+
+    fn is_beyond(&self, threshold: f64) -> bool {
+        match self.is {
+            Bound::Above => self.value > threshold,
+            Bound::Below => self.value < threshold,
+        }
+    }
+}
+
+/// A failure's signature.
+pub struct Rule {
+    /// Which failure.
+    pub kind: Kind,
+    /// Checks in a row that raise it, and that clear it.
+    pub persistence: usize,
+    /// Its conditions now; none where the figures do not allow a judgement.
+    pub conditions: fn(&[Check]) -> Option<Vec<Condition>>,
+}
+
+/// All signatures, the gravest first. The thresholds are first choices: they have yet to be tuned and measured on provoked
+/// and on healthy runs, which `examples/provoke.rs` plays.
+pub const RULES: [Rule; 9] = [
+    Rule { kind: Kind::Divergence, persistence: 1, conditions: divergence },
+    Rule { kind: Kind::FullCollapse, persistence: 3, conditions: full_collapse },
+    Rule { kind: Kind::PartialCollapse, persistence: 4, conditions: partial_collapse },
+    Rule { kind: Kind::Overpowering, persistence: 3, conditions: overpowering },
+    Rule { kind: Kind::VanishingGradient, persistence: 3, conditions: vanishing_gradient },
+    Rule { kind: Kind::Oscillation, persistence: 4, conditions: oscillation },
+    Rule { kind: Kind::Memorisation, persistence: 3, conditions: memorisation },
+    Rule { kind: Kind::AugmentationLeak, persistence: 4, conditions: augmentation_leak },
+    Rule { kind: Kind::Stalled, persistence: 4, conditions: stalled },
+];
+
+use Bound::{Above, Below};
+
+/// Loss or gradient have left every scale that a game is played on; what is no number ends a run by itself.
+fn divergence(checks: &[Check]) -> Option<Vec<Condition>> {
+    let now = checks.last()?;
+    let size = now.get("loss_critic")?.abs().max(now.get("loss_generator")?.abs());
+    Some(vec![Condition::new("greatest loss", size, Above, [1e5, 1e4])])
+}
+
+/// Two samples differ far less than two reals do.
+fn full_collapse(checks: &[Check]) -> Option<Vec<Condition>> {
+    Some(vec![Condition::new("spread", checks.last()?.get("spread")?, Below, [0.1, 0.15])])
+}
+
+/// Samples lie where reals lie, but reals lie where no samples do.
+fn partial_collapse(checks: &[Check]) -> Option<Vec<Condition>> {
+    let now = checks.last()?;
+    Some(vec![
+        Condition::new("reached", now.get("reached")?, Below, [0.75, 0.85]),
+        Condition::new("stray", now.get("stray")?, Below, [0.4, 0.5]),
+        Condition::new("spread", now.get("spread")?, Above, [0.1, 0.05]),
+    ])
+}
+
+/// Scores of reals and fakes hardly overlap. An accuracy has no natural middle with critics that are not classifiers, so
+/// the gap between the scores in standard deviations has to agree.
+fn overpowering(checks: &[Check]) -> Option<Vec<Condition>> {
+    let now = checks.last()?;
+    let accuracy = now.get("accuracy_real")?.min(now.get("accuracy_fake")?);
+    let mut conditions = vec![Condition::new("lesser accuracy", accuracy, Above, [0.97, 0.93])];
+    if let Some(gap) = now.get("score_gap") {
+        conditions.push(Condition::new("score_gap", gap, Above, [5.0, 4.0]));
+    }
+    Some(conditions)
+}
+
+/// The generator's gradient is a hundredth of what it was, before a critic that is sure.
+fn vanishing_gradient(checks: &[Check]) -> Option<Vec<Condition>> {
+    let norms: Vec<f64> = checks.iter().filter_map(|check| check.get("gradient_norm_generator")).collect();
+    let peak = norms.iter().copied().fold(0.0, f64::max);
+    let now = checks.last()?;
+    let accuracy = now.get("accuracy_real")?.min(now.get("accuracy_fake")?);
+    Some(vec![
+        Condition::new("generator's gradient, of its peak", norms.last()? / peak.max(1e-30), Below, [0.02, 0.05]),
+        Condition::new("lesser accuracy", accuracy, Above, [0.9, 0.8]),
+    ])
+}
+
+/// Checks over which movement is judged.
+const WINDOW: usize = 4;
+
+/// Samples wander as a whole, again and again, by a large part of the distance between reals.
+fn oscillation(checks: &[Check]) -> Option<Vec<Condition>> {
+    let recent = checks.len().checked_sub(WINDOW)?;
+    let motions: Vec<f64> = checks[recent..].iter().filter_map(|check| check.get("motion")).collect();
+    if motions.len() < WINDOW {
+        return None;
+    }
+    let mean = motions.iter().sum::<f64>() / motions.len() as f64;
+    Some(vec![Condition::new("mean motion", mean, Above, [0.2, 0.15])])
+}
+
+/// Samples are much nearer to training data than training data are to each other.
+fn memorisation(checks: &[Check]) -> Option<Vec<Condition>> {
+    let now = checks.last()?;
+    let mut conditions = vec![Condition::new("copying", now.get("copying")?, Below, [0.5, 0.6])];
+    if let Some(spread) = now.get("spread") {
+        conditions.push(Condition::new("spread", spread, Above, [0.3, 0.2]));
+    }
+    Some(conditions)
+}
+
+/// Samples are nearer to augmented reals than to reals, by a part of the distance between the two.
+fn augmentation_leak(checks: &[Check]) -> Option<Vec<Condition>> {
+    Some(vec![Condition::new("leak", checks.last()?.get("leak")?, Above, [0.3, 0.2])])
+}
+
+/// The generator hardly moves, far from the data.
+fn stalled(checks: &[Check]) -> Option<Vec<Condition>> {
+    let recent = checks.len().checked_sub(WINDOW)?;
+    let motions: Vec<f64> = checks[recent..].iter().filter_map(|check| check.get("motion")).collect();
+    let distances: Vec<f64> = checks[recent..].iter().filter_map(|check| check.get("distance")).collect();
+    if motions.len() < WINDOW || distances.len() < WINDOW {
+        return None;
+    }
+    let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
+    let gained = 1.0 - least / distances[0].max(1e-12);
+    Some(vec![
+        Condition::new("mean motion", motions.iter().sum::<f64>() / WINDOW as f64, Below, [0.01, 0.02]),
+        Condition::new("distance", least, Above, [0.4, 0.35]),
+        Condition::new("distance gained", gained, Below, [0.02, 0.04]),
+    ])
+}
