@@ -62,9 +62,10 @@ pub fn train(
             change,
             reason: failure.name().to_owned(),
         };
+        // In this order a process killed in between resumes from the healthy state, and comes here again at worst.
+        run.roll_back(images)?;
         run.set_config(next.config())?;
         record::append_rollback(run.path(), &rollback)?;
-        run.roll_back(images)?;
         observers.iter_mut().try_for_each(|observer| observer.observe(&Event::Rollback(&rollback)))?;
         session = next;
     }

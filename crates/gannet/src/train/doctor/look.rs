@@ -23,10 +23,10 @@ const FIRST_SEED: u64 = 1 << 40;
 const MAX_POOL: usize = 2048;
 /// Side of the pictures that are compared, in pixels.
 const SIDE: usize = 8;
-/// How near counts as near: this share of the mean distance between reals ...
+/// What lies around a real counts as near up to its neighbour of this rank (Naeem et al. 2020, section 3.2) ...
+const NEIGHBOUR: usize = 5;
+/// ... and up to this share of the mean distance between reals, where reals lie close together.
 const NEAR: f64 = 0.2;
-/// ... or so many times the median distance of a real to the nearest other one, where reals lie far apart.
-const NEAR_NEIGHBOURS: f64 = 1.5;
 
 /// What fakes are compared with.
 pub(in crate::train) struct Look {
@@ -40,7 +40,8 @@ pub(in crate::train) struct Look {
     pool: Option<(Vec<Vec<f64>>, f64)>,
     /// Mean distance between two reals.
     unit: f64,
-    near: f64,
+    /// How far from each real counts as near.
+    near: Vec<f64>,
 }
 
 impl Look {
@@ -61,8 +62,7 @@ impl Look {
             None
         };
         let unit = mean_within(&small_reals).max(f64::MIN_POSITIVE);
-        let neighbour = median(small_reals.iter().map(|real| nearest_other(real, &small_reals)).collect());
-        let near = (NEAR * unit).max(NEAR_NEIGHBOURS * neighbour);
+        let near = small_reals.iter().map(|real| neighbour(real, &small_reals).max(NEAR * unit)).collect();
         let device = device.clone().without_autodiff();
         Ok(Self { shape, device, seed, reals, held_out, small_reals, pool, unit, near })
     }
@@ -87,9 +87,9 @@ impl Look {
         let distances: Vec<Vec<f64>> =
             small_fakes.iter().map(|fake| reals.iter().map(|real| distance(fake, real)).collect()).collect();
         let share = |n: usize, of: usize| n as f64 / of as f64;
-        let is_near = |distance: &f64| *distance <= self.near;
-        let n_reached = (0..reals.len()).filter(|&real| distances.iter().any(|row| is_near(&row[real]))).count();
-        let n_stray = distances.iter().filter(|row| !row.iter().any(is_near)).count();
+        let is_near = |row: &[f64], real: usize| row[real] <= self.near[real];
+        let n_reached = (0..reals.len()).filter(|&real| distances.iter().any(|row| is_near(row, real))).count();
+        let n_stray = distances.iter().filter(|row| !(0..reals.len()).any(|real| is_near(row, real))).count();
         check.set("reached", share(n_reached, reals.len()));
         check.set("stray", share(n_stray, fakes.len()));
 
@@ -172,6 +172,13 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 /// Distance to the nearest of `others` that is not `own` itself.
 fn nearest_other(own: &Vec<f64>, others: &[Vec<f64>]) -> f64 {
     others.iter().filter(|other| *other != own).map(|other| distance(own, other)).fold(f64::INFINITY, f64::min)
+}
+
+/// Distance to the neighbour of rank [`NEIGHBOUR`], or to the farthest where there are fewer.
+fn neighbour(own: &[f64], others: &[Vec<f64>]) -> f64 {
+    let mut distances: Vec<f64> = others.iter().map(|other| distance(own, other)).collect();
+    distances.sort_by(f64::total_cmp); // The first is its own, 0.
+    distances[NEIGHBOUR.min(distances.len() - 1)]
 }
 
 /// Mean distance over all pairs of different rows.

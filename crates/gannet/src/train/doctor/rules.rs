@@ -91,11 +91,11 @@ pub struct Rule {
 /// and on healthy runs, which `examples/provoke.rs` plays.
 pub const RULES: [Rule; 9] = [
     Rule { kind: Kind::Divergence, persistence: 1, conditions: divergence },
-    Rule { kind: Kind::FullCollapse, persistence: 3, conditions: full_collapse },
+    Rule { kind: Kind::FullCollapse, persistence: 2, conditions: full_collapse },
     Rule { kind: Kind::PartialCollapse, persistence: 4, conditions: partial_collapse },
-    Rule { kind: Kind::Overpowering, persistence: 3, conditions: overpowering },
+    Rule { kind: Kind::Overpowering, persistence: 4, conditions: overpowering },
     Rule { kind: Kind::VanishingGradient, persistence: 3, conditions: vanishing_gradient },
-    Rule { kind: Kind::Oscillation, persistence: 4, conditions: oscillation },
+    Rule { kind: Kind::Oscillation, persistence: 2, conditions: oscillation },
     Rule { kind: Kind::Memorisation, persistence: 3, conditions: memorisation },
     Rule { kind: Kind::AugmentationLeak, persistence: 4, conditions: augmentation_leak },
     Rule { kind: Kind::Stalled, persistence: 4, conditions: stalled },
@@ -103,94 +103,125 @@ pub const RULES: [Rule; 9] = [
 
 use Bound::{Above, Below};
 
-/// Loss or gradient have left every scale that a game is played on; what is no number ends a run by itself.
+/// Losses or samples have left every scale that a game is played on; what is no number ends a run by itself.
 fn divergence(checks: &[Check]) -> Option<Vec<Condition>> {
     let now = checks.last()?;
-    let size = now.get("loss_critic")?.abs().max(now.get("loss_generator")?.abs());
-    Some(vec![Condition::new("greatest loss", size, Above, [1e5, 1e4])])
+    let losses = now.get("loss_critic")?.abs().max(now.get("loss_generator")?.abs());
+    let greatest = losses.max(now.get("spread").unwrap_or(0.0));
+    Some(vec![Condition::new("greatest of losses and spread", greatest, Above, [1e4, 1e3])])
 }
 
-/// Two samples differ far less than two reals do.
+/// Checks over which a figure is judged that jumps from one to the next.
+const WINDOW: usize = 6;
+
+/// Checks over which progress is judged, and those before them that it is judged against.
+const STRETCH: usize = 3;
+
+/// Samples are alike, and have moved: those of a new generator are alike too.
 fn full_collapse(checks: &[Check]) -> Option<Vec<Condition>> {
-    Some(vec![Condition::new("spread", checks.last()?.get("spread")?, Below, [0.1, 0.15])])
+    let travelled: f64 = checks.iter().filter_map(|check| check.get("motion")).sum();
+    Some(vec![
+        Condition::new("median spread", median(last(checks, "spread", WINDOW)?), Below, [0.12, 0.18]),
+        Condition::new("way travelled", travelled, Above, [1.0, 1.0]),
+    ])
 }
 
-/// Samples lie where reals lie, but reals lie where no samples do.
+/// Samples lie where reals lie, but reals lie where no samples do, and that does not get better.
 fn partial_collapse(checks: &[Check]) -> Option<Vec<Condition>> {
     let now = checks.last()?;
     Some(vec![
         Condition::new("reached", now.get("reached")?, Below, [0.75, 0.85]),
         Condition::new("stray", now.get("stray")?, Below, [0.4, 0.5]),
         Condition::new("spread", now.get("spread")?, Above, [0.1, 0.05]),
+        Condition::new("distance", now.get("distance")?, Above, [0.2, 0.15]),
+        Condition::new("distance gained", gained(checks, STRETCH)?, Below, [0.03, 0.1]),
     ])
 }
 
-/// Scores of reals and fakes hardly overlap. An accuracy has no natural middle with critics that are not classifiers, so
-/// the gap between the scores in standard deviations has to agree.
+/// Scores of reals and fakes hardly overlap, and the generator gets no nearer to the data. An accuracy has no natural
+/// middle with critics that are not classifiers, so the gap between the scores in standard deviations has to agree.
 fn overpowering(checks: &[Check]) -> Option<Vec<Condition>> {
     let now = checks.last()?;
     let accuracy = now.get("accuracy_real")?.min(now.get("accuracy_fake")?);
-    let mut conditions = vec![Condition::new("lesser accuracy", accuracy, Above, [0.97, 0.93])];
+    let mut conditions = vec![Condition::new("lesser accuracy", accuracy, Above, [0.95, 0.9])];
     if let Some(gap) = now.get("score_gap") {
-        conditions.push(Condition::new("score_gap", gap, Above, [5.0, 4.0]));
+        conditions.push(Condition::new("score_gap", gap, Above, [3.0, 2.5]));
+    }
+    if now.get("distance").is_some() {
+        conditions.push(Condition::new("distance", now.get("distance")?, Above, [0.3, 0.25]));
+        conditions.push(Condition::new("distance gained", gained(checks, STRETCH)?, Below, [0.03, 0.06]));
     }
     Some(conditions)
 }
 
-/// The generator's gradient is a hundredth of what it was, before a critic that is sure.
+/// The generator's gradient is a small part of what it was, before a critic that is sure.
 fn vanishing_gradient(checks: &[Check]) -> Option<Vec<Condition>> {
     let norms: Vec<f64> = checks.iter().filter_map(|check| check.get("gradient_norm_generator")).collect();
     let peak = norms.iter().copied().fold(0.0, f64::max);
     let now = checks.last()?;
     let accuracy = now.get("accuracy_real")?.min(now.get("accuracy_fake")?);
     Some(vec![
-        Condition::new("generator's gradient, of its peak", norms.last()? / peak.max(1e-30), Below, [0.02, 0.05]),
-        Condition::new("lesser accuracy", accuracy, Above, [0.9, 0.8]),
+        Condition::new("generator's gradient, of its peak", norms.last()? / peak.max(1e-30), Below, [0.05, 0.1]),
+        Condition::new("lesser accuracy", accuracy, Above, [0.97, 0.9]),
     ])
 }
 
-/// Checks over which movement is judged.
-const WINDOW: usize = 4;
-
-/// Samples wander as a whole, again and again, by a large part of the distance between reals.
+/// Samples wander as a whole, by a large part of the distance between reals at every check, and get no nearer to them.
 fn oscillation(checks: &[Check]) -> Option<Vec<Condition>> {
-    let recent = checks.len().checked_sub(WINDOW)?;
-    let motions: Vec<f64> = checks[recent..].iter().filter_map(|check| check.get("motion")).collect();
-    if motions.len() < WINDOW {
-        return None;
-    }
-    let mean = motions.iter().sum::<f64>() / motions.len() as f64;
-    Some(vec![Condition::new("mean motion", mean, Above, [0.2, 0.15])])
+    Some(vec![
+        Condition::new("mean motion", mean(&last(checks, "motion", WINDOW)?), Above, [0.3, 0.2]),
+        Condition::new("mean distance", mean(&last(checks, "distance", WINDOW)?), Above, [0.3, 0.25]),
+        Condition::new("distance gained", gained(checks, WINDOW)?, Below, [0.2, 0.3]),
+    ])
 }
 
 /// Samples are much nearer to training data than training data are to each other.
 fn memorisation(checks: &[Check]) -> Option<Vec<Condition>> {
     let now = checks.last()?;
-    let mut conditions = vec![Condition::new("copying", now.get("copying")?, Below, [0.5, 0.6])];
-    if let Some(spread) = now.get("spread") {
-        conditions.push(Condition::new("spread", spread, Above, [0.3, 0.2]));
-    }
-    Some(conditions)
+    Some(vec![
+        Condition::new("copying", now.get("copying")?, Below, [0.75, 0.8]),
+        Condition::new("spread", now.get("spread")?, Above, [0.3, 0.2]),
+    ])
 }
 
-/// Samples are nearer to augmented reals than to reals, by a part of the distance between the two.
+/// Samples are nearer to augmented reals than to reals, by a part of the distance between the two, and stay so.
 fn augmentation_leak(checks: &[Check]) -> Option<Vec<Condition>> {
-    Some(vec![Condition::new("leak", checks.last()?.get("leak")?, Above, [0.3, 0.2])])
+    let now = checks.last()?;
+    Some(vec![
+        Condition::new("leak", now.get("leak")?, Above, [0.5, 0.4]),
+        Condition::new("spread", now.get("spread")?, Above, [0.3, 0.2]),
+        Condition::new("distance gained", gained(checks, STRETCH)?, Below, [0.03, 0.1]),
+    ])
 }
 
 /// The generator hardly moves, far from the data.
 fn stalled(checks: &[Check]) -> Option<Vec<Condition>> {
-    let recent = checks.len().checked_sub(WINDOW)?;
-    let motions: Vec<f64> = checks[recent..].iter().filter_map(|check| check.get("motion")).collect();
-    let distances: Vec<f64> = checks[recent..].iter().filter_map(|check| check.get("distance")).collect();
-    if motions.len() < WINDOW || distances.len() < WINDOW {
-        return None;
-    }
-    let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
-    let gained = 1.0 - least / distances[0].max(1e-12);
+    let motions = last(checks, "motion", STRETCH)?;
+    let least = last(checks, "distance", STRETCH)?.into_iter().fold(f64::INFINITY, f64::min);
     Some(vec![
-        Condition::new("mean motion", motions.iter().sum::<f64>() / WINDOW as f64, Below, [0.01, 0.02]),
+        Condition::new("mean motion", mean(&motions), Below, [0.01, 0.02]),
         Condition::new("distance", least, Above, [0.4, 0.35]),
-        Condition::new("distance gained", gained, Below, [0.02, 0.04]),
+        Condition::new("distance gained", gained(checks, STRETCH)?, Below, [0.02, 0.04]),
     ])
+}
+
+/// The figure in the last `n` checks, if all have it.
+fn last(checks: &[Check], figure: &str, n: usize) -> Option<Vec<f64>> {
+    checks.get(checks.len().checked_sub(n)?..)?.iter().map(|check| check.get(figure)).collect()
+}
+
+/// By which part the mean distance of the last `n` checks is less than that of the `n` before.
+fn gained(checks: &[Check], n: usize) -> Option<f64> {
+    let distances = last(checks, "distance", 2 * n)?;
+    let [before, now] = [&distances[..n], &distances[n..]].map(mean);
+    Some(1.0 - now / before.max(1e-12))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
 }
