@@ -92,7 +92,7 @@ pub struct Rule {
 pub const RULES: [Rule; 9] = [
     Rule { kind: Kind::Divergence, persistence: 1, conditions: divergence },
     Rule { kind: Kind::FullCollapse, persistence: 2, conditions: full_collapse },
-    Rule { kind: Kind::PartialCollapse, persistence: 4, conditions: partial_collapse },
+    Rule { kind: Kind::PartialCollapse, persistence: 3, conditions: partial_collapse },
     Rule { kind: Kind::Overpowering, persistence: 4, conditions: overpowering },
     Rule { kind: Kind::VanishingGradient, persistence: 3, conditions: vanishing_gradient },
     Rule { kind: Kind::Oscillation, persistence: 2, conditions: oscillation },
@@ -133,8 +133,8 @@ fn partial_collapse(checks: &[Check]) -> Option<Vec<Condition>> {
         Condition::new("reached", now.get("reached")?, Below, [0.75, 0.85]),
         Condition::new("stray", now.get("stray")?, Below, [0.4, 0.5]),
         Condition::new("spread", now.get("spread")?, Above, [0.1, 0.05]),
-        Condition::new("distance", now.get("distance")?, Above, [0.2, 0.15]),
-        Condition::new("distance gained", gained(checks, STRETCH)?, Below, [0.03, 0.1]),
+        Condition::new("distance", now.get("distance")?, Above, [0.35, 0.25]),
+        Condition::new("distance gained", gained(checks, WINDOW)?, Below, [0.05, 0.15]),
     ])
 }
 
@@ -145,7 +145,7 @@ fn overpowering(checks: &[Check]) -> Option<Vec<Condition>> {
     let accuracy = now.get("accuracy_real")?.min(now.get("accuracy_fake")?);
     let mut conditions = vec![Condition::new("lesser accuracy", accuracy, Above, [0.95, 0.9])];
     if let Some(gap) = now.get("score_gap") {
-        conditions.push(Condition::new("score_gap", gap, Above, [3.0, 2.5]));
+        conditions.push(Condition::new("score_gap", gap, Above, [2.0, 1.5]));
     }
     if now.get("distance").is_some() {
         conditions.push(Condition::new("distance", now.get("distance")?, Above, [0.3, 0.25]));

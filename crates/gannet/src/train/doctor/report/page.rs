@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#333}\
 table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}\
-img{max-width:100%}figure{display:inline-block;margin:.3rem;width:14rem}code{background:#f3f3f3}";
+img{max-width:100%}figure{display:inline-block;margin:.3rem;width:14rem}code{background:#f3f3f3;white-space:nowrap}";
 
 pub(super) fn markdown(report: &Report) -> String {
     let mut page = format!("# {}\n\n", title(report));
@@ -57,7 +57,7 @@ pub(super) fn html(report: &Report, curves: &[u8]) -> Result<String> {
     } else {
         page += "<table><tr><th>failure<th>since kimg<th>found at<th>until<th>figures<th>what to try</tr>\n";
         for episode in &report.episodes {
-            let cells: String = cells(episode, "").iter().map(|cell| format!("<td>{}", escaped(cell))).collect();
+            let cells: String = cells(episode, "`").iter().map(|cell| format!("<td>{}", with_code(cell))).collect();
             let _ = writeln!(page, "<tr>{cells}</tr>");
         }
         page += "</table>\n";
@@ -127,6 +127,12 @@ fn cells(episode: &Episode, quote: &str) -> [String; 6] {
 
 fn picture(bytes: &[u8], alternative: &str) -> String {
     format!("<img alt=\"{alternative}\" src=\"data:image/png;base64,{}\">", BASE64_STANDARD.encode(bytes))
+}
+
+/// `text` with what stands between backticks as code.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').map(escaped).enumerate();
+    parts.map(|(i, part)| if i % 2 == 0 { part } else { format!("<code>{part}</code>") }).collect()
 }
 
 fn escaped(text: &str) -> String {

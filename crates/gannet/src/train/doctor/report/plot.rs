@@ -65,9 +65,24 @@ fn paint_lanes(area: &DrawingArea<BitMapBackend, Shift>, episodes: &[Episode], e
         let (top, finding) = (6 + lane * LANE_HEIGHT as i32, &episode.finding);
         let (from, to) = (place(finding.since_kimg), place(episode.until_kimg.unwrap_or(end)));
         area.draw(&Rectangle::new([(from, top), (to.max(from + 3), top + 16)], ALARM.mix(0.5).filled()))?;
-        area.draw(&Text::new(finding.kind.name(), (from.min(right - 170) + 4, top), font.clone()))?;
+        area.draw(&Text::new(finding.kind.name(), (from.min(right - 170) + 4, top + 3), font.clone()))?;
     }
     Ok(())
+}
+
+/// Where anything is wrong, in thousands of images: spans that do not touch.
+fn spans(episodes: &[Episode], end: f64) -> Vec<(f64, f64)> {
+    let mut all: Vec<(f64, f64)> =
+        episodes.iter().map(|episode| (episode.finding.since_kimg, episode.until_kimg.unwrap_or(end))).collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut spans: Vec<(f64, f64)> = vec![];
+    for (from, to) in all {
+        match spans.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => spans.push((from, to)),
+        }
+    }
+    spans
 }
 
 /// Space for the labels of the vertical axes, in pixels.
@@ -100,10 +115,16 @@ fn paint_panel(
         .set_label_area_size(LabelAreaPosition::Left, LABELS - 4)
         .set_label_area_size(LabelAreaPosition::Bottom, 24)
         .build_cartesian_2d(0.0..end, low..high)?;
-    chart.configure_mesh().light_line_style(WHITE).bold_line_style(INK.mix(0.12)).x_labels(11).y_labels(5).draw()?;
-    for episode in episodes {
-        let corners = [(episode.finding.since_kimg, low), (episode.until_kimg.unwrap_or(end), high)];
-        chart.draw_series([Rectangle::new(corners, ALARM.mix(0.12).filled())])?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(INK.mix(0.12))
+        .x_labels(11)
+        .y_labels(5)
+        .x_label_formatter(&|kimg| format!("{kimg:.0} kimg"))
+        .draw()?;
+    for (from, to) in spans(episodes, end) {
+        chart.draw_series([Rectangle::new([(from, low), (to, high)], ALARM.mix(0.15).filled())])?;
     }
     for ((name, points), colour) in series.into_iter().zip(COLOURS).filter(|((_, points), _)| !points.is_empty()) {
         let inside: Vec<(f64, f64)> = points.into_iter().map(|(x, y)| (x, y.clamp(low, high))).collect();
