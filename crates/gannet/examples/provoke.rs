@@ -3,17 +3,19 @@
 //! contains WORD. As many runs as there are processors go on at a time, each in a process of its own.
 //!
 //! Whether a run meant to be healthy was so is decided without the doctor: by the modes its samples cover at the end, or by
-//! their Fréchet distance. The same shows whether a collapse that was provoked came about.
+//! their Fréchet distance. The same shows whether a collapse that was provoked came about; a leak did if samples are nearer
+//! to reals that were turned or inverted.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for the terminal")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
-use gannet::evaluate::{Options, Subject, evaluate};
-use gannet::image::{self, Picture};
+use gannet::data::{Dataset, Sample};
+use gannet::evaluate::{Options, Pictures, Subject, evaluate_against};
+use gannet::image::{self, Picture, Shape};
 use gannet::metric::modes::of_points;
 use gannet::train::doctor::{Finding, Kind, RULES, State};
 use gannet::train::event::{Event, Observer};
@@ -64,7 +66,7 @@ const CASES: &[Case] = &[
     (Some(Kind::Overpowering), "lsgan", "garments", "g=2e-6 d=2e-3 kimg=60"),
     (Some(Kind::Overpowering), "dcgan", "garments", "g=2e-6 d=2e-3 kimg=60"),
     (Some(Kind::VanishingGradient), "custom", "ring", "g=1e-5 d=5e-3 kimg=80 loss=minimax"),
-    (Some(Kind::VanishingGradient), "custom", "garments", "g=2e-5 d=2e-3 kimg=80 loss=minimax"),
+    (Some(Kind::VanishingGradient), "vanilla", "garments", "g=2e-5 d=2e-3 kimg=80 loss=minimax net.width=64"),
     (Some(Kind::VanishingGradient), "dcgan", "garments", "g=2e-5 d=2e-3 kimg=80 loss=minimax"),
     (
         Some(Kind::Oscillation),
@@ -140,6 +142,8 @@ struct Outcome {
     modes: Option<(usize, usize, f64)>,
     /// Fréchet distance at the end, and that of the untrained generator.
     distances: Option<[f64; 2]>,
+    /// Fréchet distance at the end to reals that were turned or inverted, the least of all ways.
+    to_turned: Option<f64>,
 }
 
 impl Outcome {
@@ -148,6 +152,7 @@ impl Outcome {
         match (CASES[self.case].0, self.modes, self.distances) {
             (None, Some((covered, of, _)), _) => covered == of,
             (None, _, Some([end, start])) => end < 0.5 * start,
+            (Some(Kind::AugmentationLeak), _, Some([end, _])) => self.to_turned.is_some_and(|turned| turned < end),
             (Some(Kind::FullCollapse), Some((covered, _, _)), _) => covered <= 1,
             (Some(Kind::PartialCollapse), Some((covered, of, _)), _) => 4 * covered <= 3 * of,
             _ => true,
@@ -198,7 +203,10 @@ fn play_all(outdir: &Path, runs: Vec<(usize, u64)>) -> Vec<Outcome> {
                 outcome.findings.iter().map(|(kind, kimg)| format!("{}@{kimg:.0}", kind.name())).collect();
             let truth = match (outcome.modes, outcome.distances) {
                 (Some((covered, of, good)), _) => format!("{covered} of {of} modes, {:.0} % good", 100.0 * good),
-                (_, Some([end, start])) => format!("distance {end:.0} of {start:.0}"),
+                (_, Some([end, start])) => {
+                    let turned = outcome.to_turned.map_or(String::new(), |turned| format!(", turned {turned:.0}"));
+                    format!("distance {end:.0} of {start:.0}{turned}")
+                }
                 _ => "none".to_owned(),
             };
             let mark = if outcome.is_as_meant() { "" } else { ", NOT AS MEANT" };
@@ -263,7 +271,7 @@ fn play(outdir: &Path, case: usize, seed: u64) -> Result<Outcome> {
         Err(error) => return Err(error),
     }
     let findings = listener.0.iter().map(|finding| (finding.kind, finding.kimg)).collect();
-    let mut outcome = Outcome { case, seed, findings, modes: None, distances: None };
+    let mut outcome = Outcome { case, seed, findings, modes: None, distances: None, to_turned: None };
     let Ok(generator) = Generator::load(&path) else { return Ok(outcome) };
     if let Some(modes) = data::modes(&session.config().data.source) {
         let coverage = of_points(&generator.points(&(0..2500).collect::<Vec<_>>())?, &modes);
@@ -273,15 +281,65 @@ fn play(outdir: &Path, case: usize, seed: u64) -> Result<Outcome> {
         let _ = std::fs::remove_dir_all(&start);
         let session = Session::prepare(&untrained)?;
         session.train(&session.create_named(&start, "run")?, &mut [], &AtomicBool::new(false))?;
-        outcome.distances = Some([distance(generator)?, distance(Generator::load(start.join("run"))?)?]);
+        let end = distance(generator, None)?;
+        outcome.distances = Some([end, distance(Generator::load(start.join("run"))?, None)?]);
+        if CASES[case].0 == Some(Kind::AugmentationLeak) {
+            let ways = (1..8).map(|way| distance(Generator::load(&path)?, Some(way)));
+            outcome.to_turned = Some(ways.collect::<Result<Vec<f64>>>()?.into_iter().fold(f64::INFINITY, f64::min));
+        }
     }
     Ok(outcome)
 }
 
-fn distance(generator: Generator) -> Result<f64> {
+/// Fréchet distance to garments, or to garments that were turned or inverted in this way.
+fn distance(generator: Generator, way: Option<usize>) -> Result<f64> {
     let options = Options { n_samples: Some(1000), n_resamples: 0, ..Options::default() };
-    let taken = evaluate(&Subject::from(generator), &["fd"], &options)?;
+    let reference = match way {
+        None => None,
+        Some(way) => {
+            let config = generator.card().config.data.clone();
+            let set = Arc::new(Turned { garments: data::open(&config, 0)?.dataset, way });
+            Some(Pictures::Set(set))
+        }
+    };
+    let taken = evaluate_against(&Subject::from(generator), reference, &["fd"], &options)?;
     Ok(taken[0].figures.loss().unwrap_or(f64::NAN))
+}
+
+/// Square pictures turned by `way % 4` quarters, and inverted from 4 on.
+struct Turned {
+    garments: Arc<dyn Dataset>,
+    way: usize,
+}
+
+impl Dataset for Turned {
+    fn name(&self) -> &str {
+        self.garments.name()
+    }
+    fn len(&self) -> usize {
+        self.garments.len()
+    }
+    fn shape(&self) -> Shape {
+        self.garments.shape()
+    }
+    fn classes(&self) -> &[String] {
+        self.garments.classes()
+    }
+    fn description(&self) -> &str {
+        self.garments.description()
+    }
+    fn read(&self, index: usize) -> Result<Sample> {
+        let mut sample = self.garments.read(index)?;
+        let side = self.shape().width;
+        for _ in 0..self.way % 4 {
+            let old = sample.values.clone();
+            sample.values = (0..old.len()).map(|i| old[(i % side) * side + side - 1 - i / side]).collect();
+        }
+        if self.way >= 4 {
+            sample.values.iter_mut().for_each(|value| *value = -*value);
+        }
+        Ok(sample)
+    }
 }
 
 /// A folder of the first `n` garments.

@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 
-use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::features::Seen;
@@ -10,7 +9,7 @@ use super::measurement::{Figures, Measurement};
 use super::subject::{Pictures, Subject, check_channels};
 use super::{CHUNK, DEFAULT_SAMPLES, Options, cache};
 use crate::extractor::{self, Card, Extractor};
-use crate::image::{Filter, Fit, Picture, Shape, conform, resize, to_unit};
+use crate::image::{Picture, Shape, to_unit};
 use crate::metric::Features;
 use crate::{Error, Generator, Result, device};
 
@@ -125,12 +124,7 @@ impl<'a> Trial<'a> {
         let filter = self.options.filter;
         let (mut features, mut logits) = (vec![], vec![]);
         for numbers in self.numbers(side, n)?.chunks(CHUNK) {
-            let pictures = self.pictures(side, numbers)?;
-            let values: Vec<Vec<f32>> =
-                pictures.into_par_iter().map(|picture| fit(picture, card.shape, filter)).collect();
-            let Shape { channels, height, width } = card.shape;
-            let data = TensorData::new(values.concat(), [values.len(), channels, height, width]);
-            let extract = extractor.extract(Tensor::from_data(data, extractor.device()))?;
+            let extract = extractor.see(self.pictures(side, numbers)?, filter)?;
             features.extend(extract.features.concat());
             // Logarithms of probabilities are scores, but for a constant.
             logits.extend(extract.probabilities.concat().into_iter().map(|p| p.max(f32::MIN_POSITIVE).ln()));
@@ -211,12 +205,6 @@ impl<'a> Trial<'a> {
         let numbers = self.numbers(side, self.n(side)?)?;
         Ok(self.pictures(side, &numbers[index..=index])?.remove(0))
     }
-}
-
-/// A picture as an extractor of `shape` takes it: first its channels, then, on 8 bits, its size.
-fn fit(picture: Picture, Shape { channels, height, width }: Shape, filter: Filter) -> Vec<f32> {
-    let shape = Shape { channels, ..picture.shape() };
-    to_unit(&resize(conform(picture, shape, Fit::Stretch), height, width, filter))
 }
 
 /// The content of `cell`, which `make` makes at the first call.

@@ -19,9 +19,10 @@ mod layers;
 mod library;
 mod trained;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
-use crate::image::Shape;
+use crate::image::{Filter, Fit, Picture, Shape, conform, resize, to_unit};
 use crate::import::Weights;
 use crate::{Error, Result};
 
@@ -128,6 +129,18 @@ impl Extractor {
     /// The features of images `[N, C, H, W]` in [-1, 1], of the card's shape or grey ones of its size.
     pub fn features(&self, images: Tensor<4>) -> Result<Vec<Vec<f32>>> {
         Ok(self.extract(images)?.features)
+    }
+
+    /// Features and class probabilities of `pictures`, brought to the card's channels and then, on 8 bits, to its size.
+    pub fn see(&self, pictures: Vec<Picture>, filter: Filter) -> Result<Extract> {
+        let Shape { channels, height, width } = self.card.shape;
+        let fit = |picture: Picture| {
+            let shape = Shape { channels, ..picture.shape() };
+            to_unit(&resize(conform(picture, shape, Fit::Stretch), height, width, filter))
+        };
+        let values: Vec<Vec<f32>> = pictures.into_par_iter().map(fit).collect();
+        let data = TensorData::new(values.concat(), [values.len(), channels, height, width]);
+        self.extract(Tensor::from_data(data, &self.device))
     }
 
     /// Features and class probabilities of images `[N, C, H, W]` in [-1, 1], of the card's shape or grey ones of its size.

@@ -3,11 +3,13 @@
 //! Samples are compared by their pixels averaged down to 8x8, points by themselves. Distances are Euclidean and stated in
 //! units of the mean distance between two reals, so that thresholds hold for any data.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Check;
+use super::leak::Ways;
 use crate::data::Dataset;
 use crate::image::Shape;
 use crate::method::Method;
@@ -42,6 +44,8 @@ pub(in crate::train) struct Look {
     unit: f64,
     /// How far from each real counts as near.
     near: Vec<f64>,
+    /// Made where the critic looks through an augmentation.
+    ways: OnceCell<Ways>,
 }
 
 impl Look {
@@ -64,7 +68,7 @@ impl Look {
         let unit = mean_within(&small_reals).max(f64::MIN_POSITIVE);
         let near = small_reals.iter().map(|real| neighbour(real, &small_reals).max(NEAR * unit)).collect();
         let device = device.clone().without_autodiff();
-        Ok(Self { shape, device, seed, reals, held_out, small_reals, pool, unit, near })
+        Ok(Self { shape, device, seed, reals, held_out, small_reals, pool, unit, near, ways: OnceCell::new() })
     }
 
     /// Looks at what `generator` makes from the same latents each time, and notes it in `check`. `mean` is the fakes'
@@ -127,15 +131,14 @@ impl Look {
         if let Some(augmented) = method.augmented(self.tensor(&self.reals), &mut rng) {
             let values: Vec<f32> = augmented.into_data().iter::<f32>().collect();
             let augmented: Vec<Vec<f32>> = values.chunks(self.shape.n_values()).map(<[f32]>::to_vec).collect();
-            let augmented = small(&augmented, self.shape);
-            let energy = |a: &[Vec<f64>], b: &[Vec<f64>]| {
-                (2.0 * mean_between(a, b) - mean_within(a) - mean_within(b)).max(0.0).sqrt()
+            let ways = match self.ways.get() {
+                Some(ways) => ways,
+                None => {
+                    let ways = Ways::new(&self.reals, self.shape, &self.device)?;
+                    self.ways.get_or_init(|| ways)
+                }
             };
-            let apart = energy(reals, &augmented);
-            if apart > 0.05 * unit.sqrt() {
-                let [to_reals, to_augmented] = [reals, &augmented].map(|side| energy(&small_fakes, side));
-                check.set("leak", (to_reals - to_augmented) / apart);
-            }
+            check.set("leak", ways.leak(&fakes, &augmented)?);
         }
         Ok(())
     }
@@ -182,13 +185,13 @@ fn neighbour(own: &[f64], others: &[Vec<f64>]) -> f64 {
 }
 
 /// Mean distance over all pairs of different rows.
-fn mean_within(rows: &[Vec<f64>]) -> f64 {
+pub(super) fn mean_within(rows: &[Vec<f64>]) -> f64 {
     let n = rows.len();
     let sum: f64 = (1..n).map(|i| rows[..i].iter().map(|other| distance(&rows[i], other)).sum::<f64>()).sum();
     sum / (n * n.saturating_sub(1)).max(2) as f64 * 2.0
 }
 
-fn mean_between(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
+pub(super) fn mean_between(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
     let sum: f64 = a.iter().map(|a| b.iter().map(|b| distance(a, b)).sum::<f64>()).sum();
     sum / (a.len() * b.len()) as f64
 }

@@ -1,12 +1,13 @@
 //! The doctor: names failures of a training while they happen, proposes a change, and can go back to where all was well.
 //!
-//! Read `rules` for the failures and their signatures, `look` for what is measured on samples, `patient` for how a
+//! Read `rules` for the failures and their signatures, `look` and `leak` for what is measured on samples, `patient` for how a
 //! signature becomes a finding, `watch` for when, `heal` for rollbacks and `report` for what a finished run tells.
 
 mod figures;
 mod rules;
 mod patient;
 mod look;
+mod leak;
 mod advice;
 mod watch;
 pub mod heal;

@@ -184,13 +184,13 @@ fn memorisation(checks: &[Check]) -> Option<Vec<Condition>> {
     ])
 }
 
-/// Samples are nearer to augmented reals than to reals, by a part of the distance between the two, and stay so.
+/// Samples are nearer to reals that were augmented, or turned or inverted in one way, than to reals, and stay so.
 fn augmentation_leak(checks: &[Check]) -> Option<Vec<Condition>> {
     let now = checks.last()?;
     Some(vec![
-        Condition::new("leak", now.get("leak")?, Above, [0.5, 0.4]),
+        Condition::new("leak", now.get("leak")?, Above, [0.3, 0.2]),
         Condition::new("spread", now.get("spread")?, Above, [0.3, 0.2]),
-        Condition::new("distance gained", gained(checks, STRETCH)?, Below, [0.03, 0.1]),
+        Condition::new("distance gained", gained(checks, WINDOW)?, Below, [0.05, 0.15]),
     ])
 }
 
