@@ -93,9 +93,9 @@ fn a_failure_is_told_recorded_drawn_and_reported() {
     let run = session.create(folder.path()).unwrap();
     let mut told = Told::default();
     session.train(&run, &mut [&mut told], &AtomicBool::new(false)).unwrap();
-    let (_, _, line) = told.0.iter().find(|(kind, ..)| *kind == Kind::FullCollapse).unwrap();
-    assert!(line.starts_with("doctor  full mode collapse since kimg 2.0 (spread 0."), "{line}");
-    assert!(line.ends_with("try --set method.penalty=r1"), "{line}");
+    let (_, _, line) = told.0.iter().find(|(kind, ..)| *kind == Kind::Overpowering).unwrap();
+    assert!(line.starts_with("doctor  overpowering critic since kimg 12.0 (lesser accuracy 1.000 > 0.95, "), "{line}");
+    assert!(line.ends_with("try --set method.critic.learning_rate=5e-3"), "{line}");
     let recorded = lines(run.path(), "events.jsonl", "finding");
     assert_eq!(recorded.len(), told.0.len());
     for finding in &recorded {

@@ -156,34 +156,36 @@ impl Patient {
 mod tests {
     use super::*;
 
-    fn spreads(spreads: &[f64]) -> Vec<(Kind, State, f64)> {
-        let check = |(i, spread): (usize, &f64)| {
+    fn copying(values: &[f64]) -> Vec<(Kind, State, f64)> {
+        let check = |(i, value): (usize, &f64)| {
             let mut check = Check::new(1000 * (i as u64 + 1));
-            check.set("spread", *spread);
+            check.set("copying", *value);
+            check.set("spread", 1.0);
             check
         };
-        let (_, findings) = Patient::replay(spreads.iter().enumerate().map(check).collect());
+        let (_, findings) = Patient::replay(values.iter().enumerate().map(check).collect());
         findings.into_iter().map(|finding| (finding.kind, finding.state, finding.since_kimg)).collect()
     }
 
     #[test]
     fn a_failure_has_to_persist_and_is_dated_from_its_beginning() {
-        assert_eq!(spreads(&[0.5, 0.01, 0.01, 0.5, 0.01]), []);
-        assert_eq!(spreads(&[0.5, 0.01, 0.01, 0.01, 0.01]), [(Kind::FullCollapse, State::Raised, 2.0)]);
+        assert_eq!(copying(&[1.0, 0.5, 0.5, 1.0, 0.5]), []);
+        assert_eq!(copying(&[1.0, 0.5, 0.5, 0.5, 0.5]), [(Kind::Memorisation, State::Raised, 2.0)]);
     }
 
     #[test]
     fn it_is_over_only_beyond_a_margin_and_for_as_long() {
-        let flickering = [0.01, 0.01, 0.01, 0.12, 0.09, 0.12, 0.2, 0.2, 0.09];
-        assert_eq!(spreads(&flickering).len(), 1);
-        let healed = [0.01, 0.01, 0.01, 0.2, 0.2, 0.2];
-        assert_eq!(spreads(&healed)[1], (Kind::FullCollapse, State::Cleared, 1.0));
+        let flickering = [0.5, 0.5, 0.5, 0.77, 0.7, 0.77, 0.9, 0.9, 0.7];
+        assert_eq!(copying(&flickering).len(), 1);
+        let healed = [0.5, 0.5, 0.5, 0.9, 0.9, 0.9];
+        assert_eq!(copying(&healed)[1], (Kind::Memorisation, State::Cleared, 1.0));
     }
 
     #[test]
     fn a_patient_is_unwell_as_soon_as_a_signature_holds() {
         let mut check = Check::new(1000);
-        check.set("spread", 0.01);
+        check.set("copying", 0.5);
+        check.set("spread", 1.0);
         let (patient, findings) = Patient::replay(vec![check]);
         assert!(findings.is_empty() && !patient.is_healthy() && patient.open().is_empty());
     }

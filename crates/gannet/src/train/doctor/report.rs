@@ -146,7 +146,7 @@ mod tests {
         let folder = unwatched(0.999);
         let report = Report::of(folder.path()).unwrap();
         let [Episode { finding, until_kimg: None }] = report.episodes.as_slice() else { panic!("one lasting failure") };
-        assert_eq!((finding.kind, finding.since_kimg, finding.kimg), (Kind::Overpowering, 4.0, 12.0));
+        assert_eq!((finding.kind, finding.since_kimg, finding.kimg), (Kind::Overpowering, 4.0, 16.0));
         assert_eq!(finding.change, ["method.critic.learning_rate=1e-4"]);
         assert!(report.unjudged.contains(&Kind::FullCollapse) && !report.unjudged.contains(&Kind::VanishingGradient));
         let [markdown, html] = report.write(folder.path()).unwrap().map(|path| std::fs::read_to_string(path).unwrap());
