@@ -9,7 +9,7 @@
 //!
 //! Images `[N, C, S, S]` in [-1, 1], already of the side the network takes. Resizing decides figures (Parmar et al. 2022,
 //! arXiv:2104.11222): it is done on 8-bit pictures with an antialiasing filter, as Pillow does it, before
-//! [`to_unit`](crate::image::to_unit) brings bytes b to b / 127.5 - 1. Grey images are repeated to three channels here.
+//! [`to_unit`] brings bytes b to b / 127.5 - 1. Grey images are repeated to three channels here.
 
 mod card;
 mod compact;

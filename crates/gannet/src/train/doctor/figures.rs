@@ -1,6 +1,6 @@
 //! What the doctor knows of a run: a row of figures for each stretch of it.
 
-/// The figures, in the order in which checkpoints hold them. The first [`N_OF_STEPS`] are means over the stretch's steps
+/// The figures, in the order in which checkpoints hold them. The first seven are means over the stretch's steps
 /// (see [`Stats`](crate::train::event::Stats)), the others come from a look at samples (`look`).
 pub const FIGURES: [&str; N_FIGURES] = [
     "loss_generator",
