@@ -36,14 +36,30 @@ pub fn keeping_weights<T>(work: impl FnOnce() -> T) -> T {
 /// # Panics
 /// If the padded input is smaller than the kernel, or the channels do not fit the groups.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, groups: usize) -> Tensor<4> {
+    conv2d_padded(x, weight, stride, [[padding; 2]; 2], groups)
+}
+
+/// The same with zeros counted above and below, left and right. A value of the output depends on what the kernel covers,
+/// never on where in the image that lies or on the image's size: a part of an image, with as much around it as the kernel
+/// reaches, gives the same bits as the whole.
+///
+/// # Panics
+/// If the padded input is smaller than the kernel, or the channels do not fit the groups.
+pub fn conv2d_padded(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: [[usize; 2]; 2],
+    groups: usize,
+) -> Tensor<4> {
     #[cfg(feature = "kernels")]
     if is_served(x.device()) {
         let [batch, n_in, h, w] = x.dims();
         let [n_out, n_in_group, kernel_h, kernel_w] = weight.dims();
         assert_eq!(n_in, n_in_group * groups, "the input has as many channels as the weights take");
-        let axes = [(h, kernel_h), (w, kernel_w)].map(|(size, kernel)| {
-            Axis::new(size, kernel, stride, [padding; 2], 1)
-                .unwrap_or_else(|| panic!("{size} pixels with a padding of {padding} hold no kernel of {kernel}"))
+        let axes = [(h, kernel_h, padding[0]), (w, kernel_w, padding[1])].map(|(size, kernel, padding)| {
+            Axis::new(size, kernel, stride, padding, 1)
+                .unwrap_or_else(|| panic!("{size} pixels with a padding of {padding:?} hold no kernel of {kernel}"))
         });
         let convolution = Convolution { batch, channels: [n_in, n_out], groups, axes };
         return Tensor::from_dispatch(Dispatch::correlate(
@@ -53,7 +69,13 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, gr
             Precision::current(),
         ));
     }
-    module::conv2d(x, weight, None, ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups))
+    let [[above, below], [left, right]] = padding;
+    let (x, padding) = if above == below && left == right {
+        (x, [above, left])
+    } else {
+        (x.pad((left, right, above, below), 0.0), [0; 2])
+    };
+    module::conv2d(x, weight, None, ConvOptions::new([stride; 2], padding, [1, 1], groups))
 }
 
 /// Transposed convolution of `[N, in, H, W]` with weights `[in, out, kernel, kernel]` to `(H - 1) stride - 2 padding +

@@ -152,3 +152,38 @@ fn results_do_not_depend_on_the_number_of_threads() {
         assert!(results.iter().all(|result| *result == results[0]), "{path:?}");
     }
 }
+
+#[test]
+fn a_sum_does_not_depend_on_where_in_the_image_it_lies() {
+    let (channels, kernel, [h, w]) = ([20, 17], 3, [23, 41]);
+    let of = |height: usize, width: usize| Convolution {
+        batch: 1,
+        channels,
+        groups: 1,
+        axes: [height, width].map(|side| axis(side, kernel, 1, [0; 2], 1)),
+    };
+    let whole = of(h, w);
+    let (x, weights) = (numbers(whole.n_input(), 1), numbers(whole.n_weights(), 2));
+    for &path in Path::available() {
+        let mut y = vec![0.0; whole.n_output()];
+        forward(path, &whole, &x, &weights, &mut y);
+        for [top, left, height, width] in [[0, 0, 5, 9], [3, 1, 4, 40], [7, 13, 16, 5], [1, 20, 3, 3], [11, 2, 12, 19]]
+        {
+            let part = of(height, width);
+            let crop = |values: &[f32], row: usize, [height, width]: [usize; 2], rows: usize| -> Vec<u32> {
+                let lines = values.chunks(row).collect::<Vec<_>>();
+                lines
+                    .chunks(rows)
+                    .flat_map(|plane| &plane[top..top + height])
+                    .flat_map(|line| line[left..left + width].iter().map(|value| value.to_bits()))
+                    .collect()
+            };
+            let input: Vec<f32> = crop(&x, w, [height, width], h).into_iter().map(f32::from_bits).collect();
+            let mut ours = vec![0.0; part.n_output()];
+            forward(path, &part, &input, &weights, &mut ours);
+            let ours: Vec<u32> = ours.into_iter().map(f32::to_bits).collect();
+            let expected = crop(&y, w - kernel + 1, [height - kernel + 1, width - kernel + 1], h - kernel + 1);
+            assert!(ours == expected, "{path:?}: {height}x{width} from row {top} and column {left}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod critic;
 mod autoencoder;
 mod ladder;
 mod plan;
+pub mod upscaler;
 
 use burn::module::Module;
 use burn::tensor::Tensor;

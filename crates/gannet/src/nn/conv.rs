@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use gannet_kernels::{conv_transpose2d, conv2d};
+use gannet_kernels::{conv_transpose2d, conv2d, conv2d_padded};
 
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
@@ -97,6 +97,17 @@ impl Conv2d {
                 let [n_out] = bias.dims();
                 y + bias.val().reshape([1, n_out, 1, 1])
             }
+            None => y,
+        }
+    }
+
+    /// Rows of [`forward`](Self::forward), from the rows that they need and zeros `above` and `below` these, where the image
+    /// ends: equal to those of the whole image, bit for bit.
+    pub fn forward_rows(&self, x: Tensor<4>, [above, below]: [usize; 2]) -> Tensor<4> {
+        let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
+        let y = conv2d_padded(x, weight, self.stride, [[above, below], [self.padding; 2]], self.groups);
+        match &self.bias {
+            Some(bias) => y + bias.val().reshape([1, bias.dims()[0], 1, 1]),
             None => y,
         }
     }

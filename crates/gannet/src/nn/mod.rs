@@ -7,6 +7,7 @@
 mod dual;
 pub mod activation;
 mod linear;
+mod prelu;
 mod conv;
 mod norm;
 mod attention;
@@ -25,4 +26,5 @@ pub use init::{Init, Weights};
 pub use linear::{Linear, LinearConfig};
 pub use minibatch::{MinibatchDiscrimination, minibatch_std};
 pub use norm::{BatchNorm, ConditionalBatchNorm, GroupNorm, pixel_norm};
+pub use prelu::Prelu;
 pub use scale::Scaling;
