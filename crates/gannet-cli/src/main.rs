@@ -1,6 +1,7 @@
 //! The `gannet` command: one file per verb. Only this crate prints.
 
 mod bench;
+mod convert;
 mod data;
 mod doctor;
 mod evaluate;
@@ -13,6 +14,7 @@ mod sample;
 mod sweep;
 mod terminal;
 mod train;
+mod upscale;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -50,6 +52,10 @@ enum Verb {
     Evaluate(evaluate::Args),
     /// Say what went wrong in a run, and what to try
     Doctor(doctor::Args),
+    /// Enlarge pictures by a trained network
+    Upscale(upscale::Args),
+    /// Turn a trained network from elsewhere into a file of gannet
+    Convert(convert::Args),
     /// Measure what a training step costs here
     Bench(bench::Args),
     /// List the methods, data sets, metrics and devices there are
@@ -79,6 +85,8 @@ fn main() -> ExitCode {
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Upscale(args) => upscale::run(&args),
+        Verb::Convert(args) => convert::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(verb) => data::run(&verb).map(|()| ExitCode::SUCCESS),

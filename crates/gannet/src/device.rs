@@ -86,6 +86,14 @@ pub fn open(name: &str) -> Result<Device> {
     probe(open, index).ok_or_else(|| Error::setting(format!("device `{name}` was not found on this machine")))
 }
 
+/// Memory that a program may still take, in bytes.
+pub fn free_memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limited = system.cgroup_limits().map(|limits| limits.free_memory);
+    limited.map_or(system.available_memory(), |free| free.min(system.available_memory()))
+}
+
 /// The device, if it can add two numbers. Backends panic where their hardware is missing.
 fn probe(open: Open, index: Option<usize>) -> Option<Device> {
     let attempt = std::panic::catch_unwind(|| {

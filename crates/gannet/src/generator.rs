@@ -97,10 +97,15 @@ impl Generator {
             ));
         }
         let (card, tensors) = checkpoint::read::<Card>(&file, KIND)?;
-        check(&card, &tensors).map_err(|reason| Error::file(&file, reason))?;
-        let device = device::open(device::first_built())?;
+        Self::of_tensors(card, &tensors).map_err(|reason| Error::file(&file, reason))
+    }
+
+    /// The generator of `card` with its weights from `tensors`, on the CPU, or what is wrong with them.
+    pub(crate) fn of_tensors(card: Card, tensors: &Tensors) -> Result<Self, String> {
+        check(&card, tensors)?;
+        let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
         let network = card.net.generator(card.subject(), &mut Init::new(0, Purpose::GeneratorWeights, &device));
-        let network = state::load(network, KIND, &tensors).map_err(|reason| Error::file(&file, reason))?;
+        let network = state::load(network, KIND, tensors)?;
         Ok(Self { card, class: None, network: network.valid(), device })
     }
 

@@ -7,6 +7,7 @@ mod codec;
 mod fit;
 mod resize;
 mod sheet;
+mod strip;
 
 pub mod animation;
 
@@ -14,11 +15,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use codec::{Header, decode, encode_png, probe};
+pub use codec::{Header, decode, decode_with_profile, encode_png, probe};
 pub(crate) use codec::{format_name, has_an_end};
 pub use fit::{Fit, conform};
 pub use resize::{Filter, resize};
 pub use sheet::{field_places, grid, scatter, scatter_over, sheet};
+pub use strip::{PngRows, interleave, window};
 
 /// Channels, height and width of one sample. A 2-D point is 2x1x1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

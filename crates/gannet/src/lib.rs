@@ -54,6 +54,8 @@ pub mod extractor;
 pub mod evaluate;
 pub mod sweep;
 pub mod bench;
+pub mod upscale;
+pub mod convert;
 pub mod device;
 pub mod random;
 

@@ -10,7 +10,7 @@ mod common;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use common::{assert_close, golden, strip, tensor};
-use gannet::net::upscaler::{RrdbConfig, SrresnetConfig, SrvggConfig, Upscaler, UpscalerConfig};
+use gannet::net::upscaler::{RrdbConfig, SrresnetConfig, SrvggConfig, Strips, Upscaler, UpscalerConfig};
 use gannet::nn::Init;
 use gannet::nn::state::{self, Tensors};
 use gannet::random::Purpose;
@@ -77,4 +77,32 @@ fn a_network_is_known_by_its_tensors() {
         assert_eq!(network.graph().reach(), reach, "{name}");
     }
     assert_eq!(UpscalerConfig::of(&strip(&golden, "nothing")), None);
+}
+
+#[test]
+fn strips_of_any_height_equal_the_whole_picture_bit_for_bit() {
+    let golden = golden("upscalers");
+    let device = Device::default();
+    let mut rng = gannet::random::stream(3, Purpose::Synthetic, 0);
+    for (name, config, _) in networks() {
+        let network = load(&config, &strip(&golden, name), &device);
+        let graph = network.graph();
+        let size @ [height, width] = [74, 22];
+        let values = gannet::random::normal(&mut rng, 2 * 3 * height * width);
+        let picture = Tensor::<4>::from_data(burn::tensor::TensorData::new(values, [2, 3, height, width]), &device);
+        let whole = network.forward(picture.clone()).into_data();
+        let mut costs = vec![];
+        for rows in [2, 6, 16, 38, height] {
+            let mut strips = Strips::new(&graph, height);
+            let parts: Vec<Tensor<4>> = (0..height)
+                .step_by(rows)
+                .filter_map(|first| strips.push(picture.clone().narrow(2, first, rows.min(height - first))))
+                .collect();
+            let bits = |data: burn::tensor::TensorData| data.iter::<f32>().map(f32::to_bits).collect::<Vec<_>>();
+            assert!(bits(Tensor::cat(parts, 2).into_data()) == bits(whole.clone()), "{name} in strips of {rows} rows");
+            costs.push(Strips::cost(&graph, size, rows));
+        }
+        assert!(costs[0].passing < costs[2].passing, "{name}: {costs:?}");
+        assert_eq!(costs[4].kept, 0, "{name}: a whole picture leaves nothing behind");
+    }
 }

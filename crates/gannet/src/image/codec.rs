@@ -42,15 +42,25 @@ pub fn probe(bytes: &[u8]) -> Result<Header, String> {
 /// Decodes a whole file, turned upright as its EXIF orientation asks. Grey with alpha becomes RGB with alpha; palettes
 /// and 1-bit pictures become 8 bits; of an animation the first frame is taken.
 pub fn decode(bytes: &[u8]) -> Result<Picture, String> {
+    decode_with_profile(bytes).map(|(picture, _)| picture)
+}
+
+/// The same with the ICC profile that says what the colours mean, where the file holds one for the picture's channels.
+pub fn decode_with_profile(bytes: &[u8]) -> Result<(Picture, Option<Vec<u8>>), String> {
     let mut decoder = open(bytes)?;
     layout(decoder.color_type())?;
     if format_name(bytes) == Some("JPEG") && is_cut_off(bytes) {
         return Err("it is cut off (no end-of-image marker)".into());
     }
     let orientation = orientation(&mut decoder);
+    let profile = decoder.icc_profile().ok().flatten();
     let mut image = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
     image.apply_orientation(orientation);
-    from_dynamic(image)
+    let picture = from_dynamic(image)?;
+    // A profile names the colours it is for at byte 16; one for CMYK means nothing to what was decoded from it.
+    let colours: &[u8] = if picture.channels == 1 { b"GRAY" } else { b"RGB " };
+    let profile = profile.filter(|profile| profile.get(16..20) == Some(colours));
+    Ok((picture, profile))
 }
 
 /// A PNG file with `text` entries (keyword, value) before the pixels. Equal input gives equal bytes.
@@ -88,7 +98,8 @@ fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
         return Err("the file is empty".into());
     }
     if format_name(bytes).is_none() {
-        return Err(format!("its content is not an image ({ACCEPTED})"));
+        let found = image::guess_format(bytes).map_or("not an image".into(), |format| format!("{format:?}"));
+        return Err(format!("its content is {found} ({ACCEPTED})"));
     }
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     let mut limits = Limits::default();

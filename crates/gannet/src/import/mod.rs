@@ -10,6 +10,7 @@ mod pickle;
 mod state_dict;
 mod torch;
 mod safetensors;
+pub mod ncnn;
 
 use std::path::Path;
 

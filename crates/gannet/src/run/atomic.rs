@@ -1,6 +1,5 @@
 //! Files that are either whole or not there.
 
-#[cfg(unix)]
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -11,16 +10,20 @@ use crate::{Error, Result};
 /// none, never a part.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = temporary(0o666).tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder)
-    };
     // The kind alone: the full message would name the temporary file.
-    write().map_err(|error: std::io::Error| Error::io("write", path)(error.kind().into()))
+    let failed = |error: std::io::Error| Error::io("write", path)(error.kind().into());
+    write_with(path, |file| file.write_all(bytes).map_err(failed))
+}
+
+/// The same with what `write` puts into the file; where it fails, nothing is left.
+pub fn write_with(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let failed = |error: std::io::Error| Error::io("write", path)(error.kind().into());
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = temporary(0o666).tempfile_in(folder).map_err(failed)?;
+    write(file.as_file_mut())?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    sync_folder(folder).map_err(failed)
 }
 
 /// Names of half-written files begin with this; whoever finds one after a crash may remove it.

@@ -4,6 +4,8 @@
 //! before anything else, so that a file of another kind or of a newer gannet is refused by name.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
@@ -18,6 +20,9 @@ use crate::{Error, Result};
 
 /// The newest format this version reads and the one it writes.
 pub const FORMAT: u32 = 1;
+
+/// The longest description of a file, in bytes.
+const MAX_HEADER: u64 = 16 << 20;
 
 const METADATA_KEY: &str = "gannet";
 
@@ -49,6 +54,25 @@ pub fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Result<(T, Tensors)
     }
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     parse(&bytes, kind).map_err(|reason| Error::file(path, reason))
+}
+
+/// What kind of file [`write()`] wrote to `path`; none where something else wrote it.
+pub fn kind(path: &Path) -> Result<Option<String>> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut start = vec![];
+    let read =
+        |file: &mut File, n: u64, to: &mut Vec<u8>| file.take(n).read_to_end(to).map_err(Error::io("read", path));
+    read(&mut file, 8, &mut start)?;
+    // A file begins with the length of its header; another's would be any number.
+    let length = start.as_slice().try_into().map_or(0, u64::from_le_bytes);
+    if length <= MAX_HEADER {
+        read(&mut file, length, &mut start)?;
+    }
+    let kind = SafeTensors::read_metadata(&start).ok().and_then(|(_, metadata)| {
+        let header = metadata.metadata().as_ref()?.get(METADATA_KEY)?;
+        Some(serde_json::from_str::<Header<serde_json::Value>>(header).ok()?.kind)
+    });
+    Ok(kind)
 }
 
 /// Reads the bytes of such a file.

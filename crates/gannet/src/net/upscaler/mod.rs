@@ -9,6 +9,7 @@ mod graph;
 mod rrdb;
 mod srvgg;
 mod srresnet;
+mod strips;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -18,6 +19,7 @@ pub use graph::{Graph, Node, Op};
 pub use rrdb::{Rrdb, RrdbConfig};
 pub use srresnet::{Srresnet, SrresnetConfig};
 pub use srvgg::{Srvgg, SrvggConfig};
+pub use strips::{StripCost, Strips};
 
 use crate::nn::Init;
 use crate::nn::state::Tensors;

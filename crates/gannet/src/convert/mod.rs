@@ -1,0 +1,148 @@
+//! Trained networks from elsewhere: whose layout their tensors have, and what they are here.
+//!
+//! A file is recognised by the names and shapes of its tensors alone, against one list of layouts ([`LAYOUTS`]); nothing
+//! in it runs. A file of ncnn has no names: it is known by its layers, one by one.
+
+mod dcgan;
+mod basicsr;
+mod ncnn;
+
+use std::path::Path;
+
+use crate::generator::Generator;
+use crate::import::{self, Weights};
+use crate::nn::state::Tensors;
+use crate::run::checkpoint;
+use crate::upscale::{self, Upscaler};
+use crate::{Card, Error, Result, device};
+
+/// A way in which others name the tensors of a network.
+pub struct Layout {
+    /// What `--arch` calls it.
+    pub name: &'static str,
+    /// Whose it is, in one line.
+    pub summary: &'static str,
+    /// A tensor that it always has, to be named where nothing is recognised.
+    pub signature: &'static str,
+    /// What the tensors are here. None where they are not of this layout; an error where they are and cannot be used.
+    read: fn(&Source) -> Option<Result<Model, String>>,
+}
+
+/// All layouts, in the order in which they are tried.
+pub const LAYOUTS: &[Layout] = &[
+    Layout {
+        name: "rrdbnet",
+        summary: "RRDBNet of BasicSR: ESRGAN and Real-ESRGAN",
+        signature: "conv_first.weight",
+        read: basicsr::rrdbnet,
+    },
+    Layout {
+        name: "esrgan",
+        summary: "RRDBNet with the names of ESRGAN's first files",
+        signature: "RRDB_trunk.0.RDB1.conv1.weight",
+        read: basicsr::first_esrgan,
+    },
+    Layout {
+        name: "srvgg",
+        summary: "SRVGGNetCompact of Real-ESRGAN",
+        signature: "body.0.weight",
+        read: basicsr::srvgg,
+    },
+    Layout {
+        name: "srresnet",
+        summary: "SRResNet with gannet's own names",
+        signature: "first.weight",
+        read: basicsr::srresnet,
+    },
+    Layout {
+        name: "dcgan",
+        summary: "the generator of PyTorch's DCGAN tutorial",
+        signature: "main.0.weight",
+        read: dcgan::generator,
+    },
+];
+
+/// What is read: tensors, and where they are from.
+struct Source<'a> {
+    tensors: &'a Tensors,
+    file: String,
+    sha256: &'a str,
+}
+
+/// A network that can be used here.
+#[allow(clippy::large_enum_variant, reason = "one of them lives as long as the program")]
+pub enum Model {
+    /// Latents to samples.
+    Generator(Generator),
+    /// Small pictures to large ones.
+    Upscaler(Upscaler),
+}
+
+impl Model {
+    /// Writes it to `path` as safetensors that describe themselves, atomically.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        match self {
+            Self::Generator(generator) => generator.save(path),
+            Self::Upscaler(upscaler) => upscaler.save(path),
+        }
+    }
+
+    /// What it is, in one line.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Generator(generator) => {
+                let Card { net, shape, .. } = generator.card();
+                format!("a generator of {shape} from {} latents", net.latent())
+            }
+            Self::Upscaler(upscaler) => {
+                let net = &upscaler.card().net;
+                let n_parameters = burn::module::Module::num_params(upscaler.network());
+                let millions = n_parameters as f64 / 1e6;
+                format!("a network that enlarges by {}: {}, {millions:.1} million weights", net.scale(), net.family())
+            }
+        }
+    }
+}
+
+/// Reads the network at `path`: one that gannet wrote, a run, weights of PyTorch or in safetensors, or a pair of files of
+/// ncnn. Weights are of the layout called `arch`, or of the first that knows them.
+pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
+    let layouts = match arch {
+        None => LAYOUTS,
+        Some(name) => {
+            let place = LAYOUTS.iter().position(|layout| layout.name == name);
+            let known = LAYOUTS.iter().map(|layout| layout.name);
+            let place = place.ok_or_else(|| Error::unknown("architecture", name, known))?;
+            &LAYOUTS[place..=place]
+        }
+    };
+    if path.is_dir() {
+        return Generator::load(path).map(Model::Generator);
+    }
+    let device = device::open(device::first_built())?;
+    match checkpoint::kind(path)?.as_deref() {
+        Some(upscale::KIND) => return Upscaler::load(path, &device).map(Model::Upscaler),
+        Some(_) => return Generator::load(path).map(Model::Generator),
+        None => {}
+    }
+    let weights = if import::ncnn::is_one(path) { ncnn::named(path)? } else { import::read(path)? };
+    recognise(path, &weights, layouts).map_err(|reason| Error::file(path, reason))
+}
+
+fn recognise(path: &Path, weights: &Weights, layouts: &[Layout]) -> Result<Model, String> {
+    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let source = Source { tensors: &weights.tensors, file, sha256: &weights.sha256 };
+    let found = layouts.iter().find_map(|layout| Some((layout, (layout.read)(&source)?)));
+    let Some((layout, model)) = found else {
+        let some: Vec<&str> = weights.tensors.keys().take(3).map(String::as_str).collect();
+        let known: Vec<String> =
+            layouts.iter().map(|layout| format!("{} (with `{}`)", layout.name, layout.signature)).collect();
+        return Err(format!(
+            "holds {} tensors (`{}` ...) of no known network; accepted: {}",
+            weights.tensors.len(),
+            some.join("`, `"),
+            known.join(", ")
+        ));
+    };
+    model.map_err(|reason| format!("looks like {} ({}), but {reason}", layout.name, layout.summary))
+}

@@ -1,0 +1,82 @@
+//! How a picture is cut up, so that it fits into memory.
+
+use std::ops::Range;
+
+use crate::net::upscaler::{Graph, StripCost, Strips};
+use crate::{Error, Result};
+
+/// Values that a strip holds where memory allows: enough to keep all threads busy, few enough to stay in their caches.
+const STRIP_PIXELS: usize = 1 << 14;
+/// The fewest rows of a strip that are not slow.
+const MIN_ROWS: usize = 8;
+/// The narrowest band that is worth its overlap.
+const MIN_BAND: usize = 32;
+/// Memory that is used at most, in bytes, however much is free: more would make nothing faster.
+const MOST_BYTES: u64 = 1_300_000_000;
+
+/// A picture as bands of columns, each computed in strips of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Of the picture, from left to right.
+    pub bands: Vec<Range<usize>>,
+    /// Of a strip.
+    pub rows: usize,
+    /// Estimate of the memory it takes, in bytes.
+    pub n_bytes: u64,
+    size: [usize; 2],
+    multiple: usize,
+    reach: usize,
+}
+
+impl Plan {
+    /// For a picture of `size`, height and width, shown to the network as `n_images` whose sides are filled up to a
+    /// `multiple`. Without a width of bands, they are as wide as memory allows.
+    pub(super) fn new(
+        graph: &Graph,
+        size: [usize; 2],
+        multiple: usize,
+        n_images: usize,
+        band: Option<usize>,
+    ) -> Result<Self> {
+        let free = crate::device::free_memory();
+        let budget = (free / 2).min(MOST_BYTES);
+        let width = size[1];
+        let reach = graph.reach().next_multiple_of(multiple);
+        let mut n_bands = 1;
+        let n_bytes = loop {
+            let band_width = band.unwrap_or(width.div_ceil(n_bands)).max(1).next_multiple_of(multiple);
+            let bands: Vec<Range<usize>> =
+                (0..width).step_by(band_width).map(|first| first..(first + band_width).min(width)).collect();
+            let mut plan = Self { bands, rows: 0, n_bytes: 0, size, multiple, reach };
+            let widest = plan.bands.iter().map(|band| plan.columns_around(band).len()).max().unwrap_or(1);
+            let suited = (STRIP_PIXELS / widest).max(MIN_ROWS);
+            for rows in [suited, MIN_ROWS] {
+                plan.rows = rows.min(plan.height()).next_multiple_of(multiple);
+                let StripCost { kept, passing } = Strips::cost(graph, [plan.height(), widest], plan.rows);
+                plan.n_bytes = (kept + passing) as u64 * n_images as u64 * size_of::<f32>() as u64;
+                if plan.n_bytes <= budget {
+                    return Ok(plan);
+                }
+            }
+            if band.is_some() || band_width <= MIN_BAND {
+                break plan.n_bytes;
+            }
+            n_bands += 1;
+        };
+        let advice = if band.is_some() { "make the bands narrower" } else { "free some, or use a smaller network" };
+        let [needed_mb, available_mb] = [n_bytes, budget].map(|n| n / 1_000_000);
+        Err(Error::Memory { needed_mb, available_mb, advice: advice.to_owned() })
+    }
+
+    /// Rows of the picture, filled up.
+    pub(super) fn height(&self) -> usize {
+        self.size[0].next_multiple_of(self.multiple)
+    }
+
+    /// The columns that the pixels of a band depend on, filled up.
+    pub(super) fn columns_around(&self, band: &Range<usize>) -> Range<usize> {
+        let width = self.size[1].next_multiple_of(self.multiple);
+        let end = (band.end.next_multiple_of(self.multiple) + self.reach).min(width);
+        band.start.saturating_sub(self.reach)..end
+    }
+}
