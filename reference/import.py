@@ -81,4 +81,5 @@ if __name__ == "__main__":
     write("system.pth", {"weight": torch.ones(2), "then": System()}, True)
     write("system_legacy.pth", {"weight": torch.ones(2), "then": System()}, False)
     write("list.pth", [torch.ones(2)], True)
+    write("whole.pth", nn.PReLU(2), True)
     save(__file__, state | {f"module.{name}": t for name, t in network.state_dict().items()})

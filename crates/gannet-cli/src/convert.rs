@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use gannet::convert::{self, LAYOUTS};
+use gannet::onnx;
 
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(crate) struct Args {
     /// Weights of PyTorch (.pth, .pt), .safetensors, a network of ncnn (.param beside .bin), or a run
     file: PathBuf,
-    /// What to write: a .safetensors
+    /// What to write: a .safetensors, or an .onnx for other programs
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// Whose layout the weights have [default: recognised by their names and shapes]
@@ -30,6 +31,7 @@ fn after_help() -> String {
 Examples:
   gannet convert RealESRGAN_x4plus.pth --to x4plus.safetensors
   gannet convert realesrgan-x4plus.param --to x4plus.safetensors    with realesrgan-x4plus.bin beside it
+  gannet convert runs/00003-cats-dcgan --to generator.onnx
   gannet convert netG_epoch_24.pth --to faces.safetensors           then: gannet sample faces.safetensors
 
 Nothing in a file is run: of a pickle, only what describes tensors is read."
@@ -47,7 +49,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             model.save(&args.to)?;
             writeln!(stdout(), "{to}: {}", model.describe())?;
         }
-        _ => bail!("--to {to}, accepted: a name that ends in .safetensors"),
+        Some("onnx") => {
+            let model = convert::open(&args.file, args.arch.as_deref())?;
+            onnx::write(&model, &args.to)?;
+            writeln!(stdout(), "{to}: {}, as ONNX of opset {}", model.describe(), onnx::OPSET)?;
+        }
+        _ => bail!("--to {to}, accepted: a name that ends in .safetensors or .onnx"),
     }
     Ok(())
 }

@@ -15,7 +15,8 @@ use crate::random::{self, Purpose};
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
 
-const KIND: &str = "generator";
+/// What files of these networks are called within.
+pub(crate) const KIND: &str = "generator";
 
 /// Samples that go through the network together.
 const BATCH: usize = 16;
@@ -125,6 +126,13 @@ impl Generator {
     pub(crate) fn with_score(mut self, score: Score) -> Self {
         self.card.score = Some(score);
         self
+    }
+
+    /// Its weights by their names.
+    pub(crate) fn tensors(&self) -> Tensors {
+        let mut tensors = Tensors::new();
+        state::save(&self.network, "", &mut tensors);
+        tensors
     }
 
     /// What the file says of itself.

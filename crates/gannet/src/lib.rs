@@ -56,6 +56,7 @@ pub mod sweep;
 pub mod bench;
 pub mod upscale;
 pub mod convert;
+pub mod onnx;
 pub mod device;
 pub mod random;
 

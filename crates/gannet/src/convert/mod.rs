@@ -9,7 +9,7 @@ mod ncnn;
 
 use std::path::Path;
 
-use crate::generator::Generator;
+use crate::generator::{self, Generator};
 use crate::import::{self, Weights};
 use crate::nn::state::Tensors;
 use crate::run::checkpoint;
@@ -122,8 +122,8 @@ pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
     let device = device::open(device::first_built())?;
     match checkpoint::kind(path)?.as_deref() {
         Some(upscale::KIND) => return Upscaler::load(path, &device).map(Model::Upscaler),
-        Some(_) => return Generator::load(path).map(Model::Generator),
-        None => {}
+        Some(generator::KIND) => return Generator::load(path).map(Model::Generator),
+        _ => {}
     }
     let weights = if import::ncnn::is_one(path) { ncnn::named(path)? } else { import::read(path)? };
     recognise(path, &weights, layouts).map_err(|reason| Error::file(path, reason))

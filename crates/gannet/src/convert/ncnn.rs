@@ -4,15 +4,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::Tensor;
+use burn::module::ParamId;
 
 use crate::import::Weights;
 use crate::import::ncnn::{self, Layer, Ncnn};
 use crate::net::upscaler::{Graph, Op, RrdbConfig, SrvggConfig, Upscaler, UpscalerConfig};
 use crate::nn::Init;
 use crate::nn::activation::SLOPE;
-use crate::nn::state::{Path as Fields, Tensors};
+use crate::nn::state::{self, Tensors};
 use crate::random::Purpose;
 use crate::{Error, Result, device};
 
@@ -157,8 +156,7 @@ fn steps(network: &Ncnn) -> Result<Vec<Step<'_>>, String> {
 /// The weights of `steps` under the names of `candidate`, or where the two part.
 fn tensors(steps: &[Step], candidate: &Upscaler) -> Result<Tensors, String> {
     let graph: Graph = candidate.graph();
-    let mut names = Names { fields: Fields::new(""), names: HashMap::new() };
-    candidate.visit(&mut names);
+    let names = state::names(candidate);
     let mut tensors = Tensors::new();
     for (step, node) in steps.iter().zip(&graph.nodes) {
         let mut inputs = node.inputs.clone();
@@ -195,7 +193,7 @@ fn tensors(steps: &[Step], candidate: &Upscaler) -> Result<Tensors, String> {
             _ => &[],
         };
         for (id, data) in parts {
-            if let (Some(name), Some(data)) = (names.names.get(id), data) {
+            if let (Some(name), Some(data)) = (names.get(id), data) {
                 tensors.insert(name.clone(), data.clone());
             }
         }
@@ -204,24 +202,4 @@ fn tensors(steps: &[Step], candidate: &Upscaler) -> Result<Tensors, String> {
         return Err(format!("{} operations, it has {}", steps.len(), graph.nodes.len()));
     }
     Ok(tensors)
-}
-
-/// What each parameter of a network is called.
-struct Names {
-    fields: Fields,
-    names: HashMap<ParamId, String>,
-}
-
-impl ModuleVisitor for Names {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.fields.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.fields.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.names.insert(param.id, self.fields.name());
-    }
 }

@@ -26,6 +26,7 @@ pub use mlp::MlpConfig;
 pub use plan::{LayerPlan, NetworkPlan};
 pub use r3gan::R3ganConfig;
 pub use resnet::ResnetConfig;
+pub(crate) use resnet::ResnetRoute;
 
 use crate::image::Shape;
 use crate::nn::activation::{SLOPE, leaky_relu};

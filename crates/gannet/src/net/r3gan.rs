@@ -74,6 +74,11 @@ impl R3ganConfig {
         sizes.into_iter().enumerate().map(|(i, size)| (size, self.width * multiple(i))).collect()
     }
 
+    /// Of the stages, from the base to the image.
+    pub(crate) fn sizes(&self, shape: Shape) -> Vec<[usize; 2]> {
+        self.stages(shape).into_iter().map(|(size, _)| size).collect()
+    }
+
     fn block_plan(&self, [h, w]: [usize; 2], c: usize) -> LayerPlan {
         let inside = EXPANSION * c;
         let n_parameters = inside * (c + 1) + inside * (inside / self.groups * 9 + 1) + c * inside;

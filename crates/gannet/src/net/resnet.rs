@@ -5,9 +5,13 @@
 //! A base follows from the image (`ladder`); each block of the generator doubles the size, each but the last of the
 //! critic halves it. The critic is spectrally normalized throughout.
 
+mod route;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use route::ResnetRoute;
 
 use super::ladder::{self, Ladder};
 use super::{LayerPlan, MAX_SIZE, Subject};

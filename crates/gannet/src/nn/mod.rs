@@ -25,6 +25,7 @@ pub use dual::Dual;
 pub use init::{Init, Weights};
 pub use linear::{Linear, LinearConfig};
 pub use minibatch::{MinibatchDiscrimination, minibatch_std};
+pub(crate) use norm::EPSILON;
 pub use norm::{BatchNorm, ConditionalBatchNorm, GroupNorm, pixel_norm};
 pub use prelu::Prelu;
 pub use scale::Scaling;

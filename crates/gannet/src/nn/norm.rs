@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use super::scale::Scaling;
 use super::{Buffer, Dual, Init, Linear, LinearConfig, Weights};
 
-const EPSILON: f32 = 1e-5;
+/// Keeps the division by a deviation finite: PyTorch's value.
+pub(crate) const EPSILON: f32 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// What [`BatchNorm`] is called where it is refused.

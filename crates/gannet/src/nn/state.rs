@@ -2,9 +2,9 @@
 //!
 //! A name is the path of fields that leads to the tensor, `layers.0.conv.weight`, under a prefix such as `generator`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Tensor, TensorData};
 
 /// Tensors by name, in name order.
@@ -20,6 +20,13 @@ pub fn load<M: Module>(module: M, prefix: &str, from: &Tensors) -> Result<M, Str
     let mut loader = Load { path: Path::new(prefix), from, problem: None };
     let loaded = module.map(&mut loader);
     loader.problem.map_or(Ok(loaded), Err)
+}
+
+/// What each weight of `module` is called.
+pub fn names<M: Module>(module: &M) -> HashMap<ParamId, String> {
+    let mut names = Names { path: Path::new(""), names: HashMap::new() };
+    module.visit(&mut names);
+    names.names
 }
 
 /// The tensor called `name`, checked to be f32 and of `shape`.
@@ -80,6 +87,25 @@ impl ModuleVisitor for Save<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         self.into.insert(self.path.name(), param.val().into_data());
+    }
+}
+
+struct Names {
+    path: Path,
+    names: HashMap<ParamId, String>,
+}
+
+impl ModuleVisitor for Names {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.names.insert(param.id, self.path.name());
     }
 }
 

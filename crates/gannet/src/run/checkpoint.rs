@@ -68,11 +68,12 @@ pub fn kind(path: &Path) -> Result<Option<String>> {
     if length <= MAX_HEADER {
         read(&mut file, length, &mut start)?;
     }
-    let kind = SafeTensors::read_metadata(&start).ok().and_then(|(_, metadata)| {
-        let header = metadata.metadata().as_ref()?.get(METADATA_KEY)?;
-        Some(serde_json::from_str::<Header<serde_json::Value>>(header).ok()?.kind)
-    });
-    Ok(kind)
+    let kind = || {
+        let header: serde_json::Value = serde_json::from_slice(start.get(8..)?).ok()?;
+        let described = header.get("__metadata__")?.get(METADATA_KEY)?.as_str()?;
+        Some(serde_json::from_str::<Header<serde_json::Value>>(described).ok()?.kind)
+    };
+    Ok(kind())
 }
 
 /// Reads the bytes of such a file.

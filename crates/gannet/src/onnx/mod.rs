@@ -1,0 +1,28 @@
+//! Networks as ONNX files, for programs that know nothing of gannet.
+//!
+//! Opset 17, f32 throughout. A generator takes `latents [batch, latent]`, and where it is conditional `condition
+//! [batch, K]`, and makes `samples [batch, C, H, W]` in [-1, 1]. A network that enlarges takes `image [batch, C, height,
+//! width]` and makes `enlarged [batch, C, scale height, scale width]`, both in the range of its family, which the file's
+//! metadata say. The batch is free in both, height and width in the second.
+
+mod proto;
+mod builder;
+mod generator;
+mod upscaler;
+
+use std::path::Path;
+
+use crate::convert::Model;
+use crate::run::write_atomically;
+use crate::{Error, Result};
+
+pub use builder::OPSET;
+
+/// Writes `model` to `path` as ONNX, atomically.
+pub fn write(model: &Model, path: &Path) -> Result<()> {
+    let bytes = match model {
+        Model::Generator(network) => generator::export(network),
+        Model::Upscaler(network) => upscaler::export(network),
+    };
+    write_atomically(path, &bytes.map_err(|reason| Error::file(path, reason))?)
+}
