@@ -19,12 +19,17 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../gannet/tests/golden").join(name)
 }
 
-/// A small network that enlarges by 3, in `folder` as `model.safetensors`.
-fn model(folder: &Path) {
+/// The tensors of a golden network, in `folder` as `weights.safetensors`.
+fn weights(folder: &Path, prefix: &str) {
     let tensors = import::read(golden("upscalers.safetensors")).unwrap().tensors;
-    let state = |(name, data): (String, _)| Some((name.strip_prefix("srvgg.state.")?.to_owned(), data));
+    let state = |(name, data): (String, _)| Some((name.strip_prefix(prefix)?.to_owned(), data));
     let state: Tensors = tensors.into_iter().filter_map(state).collect();
     checkpoint::write(&folder.join("weights.safetensors"), "weights", &serde_json::json!({}), &state).unwrap();
+}
+
+/// A small network that enlarges by 3, in `folder` as `model.safetensors`.
+fn model(folder: &Path) {
+    weights(folder, "srvgg.state.");
     let said = succeed(folder, "convert weights.safetensors --to model.safetensors");
     assert!(said.starts_with("model.safetensors: a network that enlarges by 3: srvgg"), "{said}");
 }
@@ -83,6 +88,16 @@ fn bands_change_no_bit_whatever_the_picture_s_kind() {
             succeed(folder, &format!("upscale model.safetensors -i {name}.png -o bands.png -s 3 -t {band} --force"));
             assert!(read(folder.join("bands.png")) == whole, "{name} in bands of {band}");
         }
+    }
+    // A network that folds its input wants even sides, which are filled up and cut off again.
+    weights(folder, "rrdb2.state.");
+    succeed(folder, "convert weights.safetensors --to double.safetensors");
+    succeed(folder, "upscale double.safetensors -i rgb.png -o whole.png --force");
+    let whole = read(folder.join("whole.png"));
+    assert_eq!([whole.width, whole.height], [90, 62]);
+    for band in [1, 7] {
+        succeed(folder, &format!("upscale double.safetensors -i rgb.png -o bands.png -t {band} --force"));
+        assert!(read(folder.join("bands.png")) == whole, "folded, in bands of {band}");
     }
     // Opaque alpha stays so, and changes no colour.
     let opaque = DynamicImage::ImageRgba8(colour.to_rgb8().pixels().enumerate().fold(

@@ -94,15 +94,18 @@ fn strips_of_any_height_equal_the_whole_picture_bit_for_bit() {
         let mut costs = vec![];
         for rows in [2, 6, 16, 38, height] {
             let mut strips = Strips::new(&graph, height);
-            let parts: Vec<Tensor<4>> = (0..height)
+            let mut parts: Vec<Tensor<4>> = (0..height)
                 .step_by(rows)
                 .filter_map(|first| strips.push(picture.clone().narrow(2, first, rows.min(height - first))))
                 .collect();
+            while !strips.is_done() {
+                parts.extend(strips.flush());
+            }
             let bits = |data: burn::tensor::TensorData| data.iter::<f32>().map(f32::to_bits).collect::<Vec<_>>();
             assert!(bits(Tensor::cat(parts, 2).into_data()) == bits(whole.clone()), "{name} in strips of {rows} rows");
             costs.push(Strips::cost(&graph, size, rows));
         }
-        assert!(costs[0].passing < costs[2].passing, "{name}: {costs:?}");
+        assert!(costs[0].passing < costs[4].passing / 8, "{name}: {costs:?}");
         assert_eq!(costs[4].kept, 0, "{name}: a whole picture leaves nothing behind");
     }
 }

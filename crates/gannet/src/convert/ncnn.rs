@@ -86,10 +86,10 @@ fn steps(network: &Ncnn) -> Result<Vec<Step<'_>>, String> {
     let mut made_by: HashMap<&str, usize> = HashMap::new();
     for layer in &network.layers {
         let unknown = |what: String| format!("layer `{}`, {}: {what}", layer.name, layer.kind);
-        let mut inputs = layer.inputs.iter().map(|blob| {
+        let inputs = layer.inputs.iter().map(|blob| {
             made_by.get(blob.as_str()).copied().ok_or_else(|| unknown(format!("nothing makes its input `{blob}`")))
         });
-        let mut inputs = inputs.by_ref().collect::<Result<Vec<usize>, String>>()?;
+        let mut inputs = inputs.collect::<Result<Vec<usize>, String>>()?;
         let set = |key: i64, default: f64| layer.setting(key, default);
         let leaky = |slope: f64| {
             let is_ours = (slope as f32 - SLOPE).abs() < 1e-6;

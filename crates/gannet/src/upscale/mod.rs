@@ -160,22 +160,27 @@ impl Upscaler {
             let values: Vec<f32> = channels.images.iter().flatten().flat_map(plane).collect();
             let shape = [channels.images.len(), net.channels(), rows.len(), columns.len()];
             let strip = Tensor::from_data(TensorData::new(values, shape), &self.device);
-            let n_rows = if let Some(large) = strips.push(strip) {
-                let [_, _, n_rows, _] = large.dims();
+            let mut large = strips.push(strip);
+            // Behind the last strip there are rows that waited for it.
+            loop {
                 // Rows and columns that only filled up a multiple are cut off.
-                let n_rows = n_rows.min(picture.height * scale - n_emitted);
-                let width = band.len().min(picture.width - band.start) * scale;
-                let large = large.narrow(2, 0, n_rows).narrow(3, (band.start - columns.start) * scale, width);
-                let planes = channels.planes(large);
-                let planes: Vec<Option<&[f32]>> = planes.iter().map(|plane| plane.as_deref()).collect();
-                emit(&interleave(&planes, n_rows * width, net.range(), is_deep))?;
-                n_rows
-            } else {
-                0
-            };
-            n_emitted += n_rows;
-            if !watch(rows.end as f64 / height as f64) {
-                return Ok(false);
+                let left = picture.height * scale - n_emitted;
+                if let Some(large) = large.filter(|_| left > 0) {
+                    let n_rows = large.dims()[2].min(left);
+                    let width = band.len() * scale;
+                    let large = large.narrow(2, 0, n_rows).narrow(3, (band.start - columns.start) * scale, width);
+                    let planes = channels.planes(large);
+                    let planes: Vec<Option<&[f32]>> = planes.iter().map(|plane| plane.as_deref()).collect();
+                    emit(&interleave(&planes, n_rows * width, net.range(), is_deep))?;
+                    n_emitted += n_rows;
+                }
+                if !watch(n_emitted as f64 / (picture.height * scale) as f64) {
+                    return Ok(false);
+                }
+                if rows.end < height || strips.is_done() {
+                    break;
+                }
+                large = strips.flush();
             }
         }
         Ok(true)

@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::net::upscaler::{Graph, StripCost, Strips};
 use crate::{Error, Result};
 
-/// Values that a strip holds where memory allows: enough to keep all threads busy, few enough to stay in their caches.
-const STRIP_PIXELS: usize = 1 << 14;
+/// Pixels that a strip has where memory allows: enough to keep all threads busy, few enough to stay in their caches.
+const STRIP_PIXELS: usize = 1 << 13;
 /// The fewest rows of a strip that are not slow.
 const MIN_ROWS: usize = 8;
 /// The narrowest band that is worth its overlap.

@@ -18,6 +18,8 @@ pub struct Strips<'a> {
     heights: Vec<usize>,
     /// Rows of each node that were computed.
     done: Vec<usize>,
+    /// Rows of the largest strip.
+    most: usize,
     /// Of each node, the rows from the first that is still needed to the last that was computed.
     kept: Vec<Kept>,
 }
@@ -51,7 +53,7 @@ impl<'a> Strips<'a> {
             });
         }
         let n = graph.nodes.len();
-        Self { graph, heights, done: vec![0; n], kept: vec![Kept::default(); n] }
+        Self { graph, heights, done: vec![0; n], most: 0, kept: vec![Kept::default(); n] }
     }
 
     /// The next rows of the output `[N, C, rows, W]`, if there are any, from the next rows of the picture.
@@ -59,31 +61,42 @@ impl<'a> Strips<'a> {
         let [_, _, n_rows, _] = strip.dims();
         self.append(0, strip);
         self.done[0] += n_rows;
+        self.most = self.most.max(n_rows);
         assert!(self.done[0] <= self.heights[0], "there are more rows than the picture has");
+        self.flush()
+    }
+
+    /// Further rows of the output without further rows of the picture: what is left when all of these were pushed, as many
+    /// at a time as from the largest of them.
+    pub fn flush(&mut self) -> Option<Tensor<4>> {
         for place in 1..self.graph.nodes.len() {
-            let (first, end) = (self.done[place], self.ready(place));
+            let (first, end) = (self.done[place], self.next(place));
             self.done[place] = end;
             if end > first && !is_on_demand(&self.graph.nodes[place].op) {
                 let rows = self.compute(place, first, end);
                 self.append(place, rows);
             }
         }
-        let last = self.graph.nodes.len() - 1;
-        let output = self.kept[last].rows.take();
+        let output = self.kept.last_mut().and_then(|kept| kept.rows.take());
         self.forget();
         output
+    }
+
+    /// Whether all rows of the output were returned.
+    pub fn is_done(&self) -> bool {
+        self.done.last() == self.heights.last()
     }
 
     /// What a picture of `size`, height and width, costs, `rows` at a time.
     pub fn cost(graph: &Graph, [height, width]: [usize; 2], rows: usize) -> StripCost {
         let mut strips = Strips::new(graph, height);
-        let width_of = |place: usize| width * strips.heights[place] / height;
-        let widths: Vec<usize> = (0..graph.nodes.len()).map(width_of).collect();
+        strips.most = rows;
+        let widths: Vec<usize> = strips.heights.iter().map(|rows| width * rows / height).collect();
         let mut cost = StripCost { kept: 0, passing: 0 };
-        while strips.done[0] < height {
+        while !strips.is_done() {
             strips.done[0] = (strips.done[0] + rows).min(height);
             for (place, node) in graph.nodes.iter().enumerate().skip(1) {
-                let (first, end) = (strips.done[place], strips.ready(place));
+                let (first, end) = (strips.done[place], strips.next(place));
                 strips.done[place] = end;
                 let around = if let Op::Conv(layer) = &node.op { 2 * radius(layer) } else { 0 };
                 let n_read: usize = node.inputs.iter().map(|&input| graph.nodes[input].channels).sum();
@@ -92,13 +105,18 @@ impl<'a> Strips<'a> {
                 cost.passing = cost.passing.max(values * widths[place]);
             }
             let needed = strips.needed();
-            let kept =
-                graph.nodes.iter().enumerate().filter(|(_, node)| !is_on_demand(&node.op)).map(|(place, node)| {
-                    node.channels * widths[place] * strips.done[place].saturating_sub(needed[place])
-                });
+            let kept = graph.nodes.iter().enumerate().filter(|(_, node)| !is_on_demand(&node.op));
+            let kept = kept
+                .map(|(place, node)| node.channels * widths[place] * strips.done[place].saturating_sub(needed[place]));
             cost.kept = cost.kept.max(kept.sum());
         }
         cost
+    }
+
+    /// The end of the rows of a node that are computed next: what can be, but never more at once than a strip has.
+    fn next(&self, place: usize) -> usize {
+        let most = (self.most * self.heights[place]).div_ceil(self.heights[0]);
+        self.ready(place).min(self.done[place] + most)
     }
 
     /// Rows of a node that can be computed by now.
