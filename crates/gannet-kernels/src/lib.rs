@@ -51,6 +51,6 @@ pub use path::{Path, peak_gflops};
 pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
-    adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights, leaky_relu, leaky_relu_tangent,
-    squared_norm, tanh,
+    adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights, leaky_relu,
+    leaky_relu_tangent, squared_norm, tanh,
 };

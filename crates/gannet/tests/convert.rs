@@ -126,7 +126,7 @@ fn a_network_of_ncnn_is_known_layer_by_layer() {
         let made = upscaler(&path).network().forward(tensor(&from, "input", &Device::default()));
         assert_close("output", &made.into_data(), &from["output"], 1e-4);
     }
-    let mut refuse = |list: &str, bin: &[u8], named: &[&str]| {
+    let refuse = |list: &str, bin: &[u8], named: &[&str]| {
         put(list, bin);
         let said = reason(&path, None);
         assert!(said.lines().count() == 1 && named.iter().all(|part| said.contains(part)), "{said}");

@@ -28,7 +28,7 @@ pub(super) fn jobs(inputs: &[String], output: &str, force: bool) -> anyhow::Resu
         found.extend(pictures);
     }
     if !is_folder {
-        if output != STREAM && !Path::new(output).extension().is_some_and(|extension| extension == "png") {
+        if output != STREAM && Path::new(output).extension().is_none_or(|extension| extension != "png") {
             bail!("--output {output}, accepted: a name that ends in .png, a folder, or -");
         }
         let jobs = vec![Job { input: found.remove(0), output: output.to_owned() }];

@@ -73,6 +73,7 @@ fn card(source: &Source, shape: Shape, net: NetConfig) -> Result<Card, String> {
         net,
         images_seen: 0,
         data: format!("unknown data (weights of {}, SHA-256 {})", source.file, source.sha256),
+        score: None,
         config: Config { data, method, train: TrainConfig::default() },
     })
 }

@@ -62,7 +62,7 @@ impl Layer {
 
     fn size(&self, key: i64, default: usize) -> Result<usize, String> {
         let value = self.setting(key, default as f64);
-        let is_size = value >= 0.0 && value <= MAX_SETTING && value.fract() == 0.0;
+        let is_size = (0.0..=MAX_SETTING).contains(&value) && value.fract() == 0.0;
         is_size.then_some(value as usize).ok_or_else(|| format!("layer `{}`: setting {key} is {value}", self.name))
     }
 }
