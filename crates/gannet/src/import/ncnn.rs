@@ -259,7 +259,7 @@ mod tests {
             assert!(reason.contains("a.bin: the file ends too early: layer `"), "{length}: {reason}");
         }
         let reason = read_pair(LIST, &[bin.as_slice(), &[0]].concat()).unwrap_err().to_string();
-        assert!(reason.contains("a.bin: 37 bytes, the layers of ") && reason.ends_with("a.param take 36"), "{reason}");
+        assert!(reason.contains("a.bin: 33 bytes, the layers of ") && reason.ends_with("a.param take 32"), "{reason}");
     }
 
     #[test]
