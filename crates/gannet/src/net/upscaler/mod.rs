@@ -1,6 +1,6 @@
 //! Networks that enlarge images: small pictures `[N, C, H, W]` to `[N, C, scale H, scale W]`.
 //!
-//! Each is written once, as a walk that asks a [`Pass`] for its layers one after the other. One pass computes; another
+//! Each is written once, as a walk that asks a `Pass` for its layers one after the other. One pass computes; another
 //! writes the [`Graph`] down, from which follow how far a pixel sees, how to compute a picture in strips, and how to
 //! export the network.
 
