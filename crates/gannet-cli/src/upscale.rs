@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// A .png, a folder, or - for standard output
     #[arg(short, long, value_name = "PATH")]
     output: String,
-    /// By how much: what the network was trained for [default]
+    /// By how much [default: what the network was trained for]
     #[arg(short, long)]
     scale: Option<usize>,
     /// Width of the bands that a picture is cut into, in its pixels [default: as wide as memory allows]
