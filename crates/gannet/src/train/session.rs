@@ -217,11 +217,7 @@ impl Session {
     }
 
     fn check_memory(&self) -> Result<()> {
-        let mut system = sysinfo::System::new();
-        system.refresh_memory();
-        let available = system
-            .cgroup_limits()
-            .map_or(system.available_memory(), |limits| system.available_memory().min(limits.free_memory));
+        let available = device::free_memory();
         let needed = self.memory_bytes();
         if needed <= available {
             return Ok(());
