@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use gannet::bench::{Race, WORKLOADS, Workload, convolution_flops, median, peak_gflops};
+use gannet::bench::{Race, WORKLOADS, Workload, convolution_flops, peak_gflops};
+use gannet::metric::median;
 use gannet::run::Precision;
 
 /// The peer's script, so that the binary needs no other file.

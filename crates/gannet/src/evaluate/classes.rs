@@ -50,5 +50,5 @@ fn measure(trial: &Trial, judge: [String; 2], classify: impl Fn(&[Vec<f32>]) -> 
         }
     }
     let figures = Figures::Obedience(obedience(&asked, &predicted, n_classes));
-    judge::measure(trial, "classes", &seeds, judge, figures)
+    Ok(judge::measure(trial, "classes", &seeds, judge, figures))
 }

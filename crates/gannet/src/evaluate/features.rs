@@ -66,7 +66,7 @@ pub(super) fn score(trial: &Trial) -> Result<Measurement> {
     let protocol = format!("{title}-{n}-{n_splits}splits{}", trial.seed_suffix());
     let words = format!("classes by {}, {n_splits} splits", in_words(card));
     let few = (n < 5000).then(|| format!("{n} samples: scores of fewer than 5000 come out low"));
-    Ok(trial.measurement("is", protocol, n, words, figures)?.with_warnings(trial.colour_blind(card)).with_warnings(few))
+    Ok(trial.measurement("is", protocol, n, words, figures).with_warnings(trial.colour_blind(card)).with_warnings(few))
 }
 
 pub(super) fn precision(trial: &Trial) -> Result<Measurement> {
@@ -103,7 +103,7 @@ pub(super) fn compared(
         trial.options.filter,
         estimator.1
     );
-    let measurement = trial.measurement(metric, protocol, n_fake, words, figures)?;
+    let measurement = trial.measurement(metric, protocol, n_fake, words, figures);
     Ok(measurement.against(n_real).with_warnings(trial.colour_blind(card)))
 }
 

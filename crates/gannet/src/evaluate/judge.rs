@@ -32,6 +32,6 @@ pub(super) fn measure(
     seeds: &[u64],
     [short, words]: [String; 2],
     figures: Figures,
-) -> Result<Measurement> {
+) -> Measurement {
     trial.measurement(metric, format!("{metric}-{}-{short}", seeds.len()), seeds.len(), words, figures)
 }

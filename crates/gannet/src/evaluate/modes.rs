@@ -28,7 +28,7 @@ pub(super) fn take(trial: &Trial) -> Result<Measurement> {
         let seeds = options.seeds(DEFAULT_SAMPLES);
         let coverage = modes::of_points(&generator.points(&seeds)?, &mixture);
         let words = format!("good within {MAX_DEVIATIONS} sigma of the nearest centre");
-        return judge::measure(trial, NAME, &seeds, ["3sigma".to_owned(), words], Figures::Coverage(coverage));
+        return Ok(judge::measure(trial, NAME, &seeds, ["3sigma".to_owned(), words], Figures::Coverage(coverage)));
     }
     let digits = data::stacked_digits(config);
     let digits = digits.ok_or_else(|| Error::setting(format!("the modes of {} are not known", config.source)))?;
@@ -39,7 +39,7 @@ pub(super) fn take(trial: &Trial) -> Result<Measurement> {
         labels.extend(stacked_labels(&generator.values(seeds, None)?, |digits| classifier.classify(digits)));
     }
     let coverage = modes::of_labels(&labels, STACKED_MNIST_MODES);
-    judge::measure(trial, NAME, &seeds, judge::name(&classifier), Figures::Coverage(coverage))
+    Ok(judge::measure(trial, NAME, &seeds, judge::name(&classifier), Figures::Coverage(coverage)))
 }
 
 /// The modes of samples `[3, H, W]`: what `classify` says of red, green and blue are the three figures of a number.

@@ -5,6 +5,7 @@ use super::measurement::{Figures, Measurement, Row};
 use super::trial::{Side, Trial};
 use crate::Result;
 use crate::image::{Filter, Fit, Shape, conform, grid, resize};
+use crate::metric::median;
 use crate::metric::neighbours::nearest;
 
 /// Samples of the picture, a row each.
@@ -44,10 +45,4 @@ pub(super) fn take(trial: &Trial) -> Result<Measurement> {
     let words = format!("Euclidean distance of features, {k} nearest");
     let measurement = compared(trial, "nearest", ["nearest"; 2], ("", &words), figures)?;
     Ok(measurement.with_picture(grid(&cells, k + 1)))
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    (values[(n - 1) / 2] + values[n / 2]) / 2.0
 }

@@ -34,7 +34,7 @@ pub(super) fn take(trial: &Trial) -> Result<Measurement> {
     let card = extractor.card();
     let protocol = format!("ppl-{}.{}-{n}-eps{EPSILON:e}{}", card.name, card.short_hash(), trial.seed_suffix());
     let words = format!("squared distance of features of {} over steps of {EPSILON:e}", in_words(card));
-    Ok(trial.measurement("ppl", protocol, n, words, figures)?.with_warnings(trial.colour_blind(card)))
+    Ok(trial.measurement("ppl", protocol, n, words, figures).with_warnings(trial.colour_blind(card)))
 }
 
 /// Features of `samples` [C, H, W]. A step is far smaller than one of 255 shades, so nothing is rounded to 8 bits here.

@@ -24,7 +24,7 @@ pub(super) fn wasserstein(trial: &Trial) -> Result<Measurement> {
     let protocol = format!("swd-{shape}-{n}v{n}{}{}", trial.data_suffix()?, trial.seed_suffix());
     let words = format!("against {n} of {}, 128 patches of each, 512 directions", trial.reference()?.name());
     let measurement =
-        trial.measurement("swd", protocol, n, words, Figures::SlicedWasserstein { distance: mean, levels })?;
+        trial.measurement("swd", protocol, n, words, Figures::SlicedWasserstein { distance: mean, levels });
     Ok(measurement.against(n))
 }
 
@@ -40,5 +40,5 @@ pub(super) fn likeness(trial: &Trial) -> Result<Measurement> {
     }
     let protocol = format!("ms-ssim-{shape}-{n}-{N_PAIRS}pairs{}", trial.seed_suffix());
     let words = format!("{N_PAIRS} random pairs, {} scales", of_fakes.n_scales);
-    trial.measurement("ms-ssim", protocol, n, words, Figures::Likeness { similarity: of_fakes, of_reals })
+    Ok(trial.measurement("ms-ssim", protocol, n, words, Figures::Likeness { similarity: of_fakes, of_reals }))
 }

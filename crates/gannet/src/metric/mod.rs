@@ -6,6 +6,7 @@
 
 pub mod features;
 pub mod interval;
+mod median;
 pub mod moments;
 pub mod frechet;
 pub mod kernel;
@@ -24,3 +25,4 @@ mod products;
 
 pub use features::Features;
 pub use interval::Interval;
+pub use median::median;

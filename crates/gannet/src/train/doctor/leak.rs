@@ -13,39 +13,51 @@ use crate::image::{Filter, Picture, Shape, from_unit};
 pub(super) struct Ways {
     extractor: Extractor,
     shape: Shape,
-    reals: Vec<Vec<f64>>,
+    reals: Cloud,
     /// The reals turned and inverted in one way each: a generator may settle on one of these.
-    turned: Vec<Vec<Vec<f64>>>,
+    turned: Vec<Cloud>,
     /// Root of the mean distance between two reals.
     unit: f64,
+}
+
+/// Features of some pictures, with the mean distance between two of them.
+struct Cloud {
+    rows: Vec<Vec<f64>>,
+    within: f64,
+}
+
+impl Cloud {
+    /// Root of the energy distance to `other`.
+    fn distance(&self, other: &Self) -> f64 {
+        (2.0 * mean_between(&self.rows, &other.rows) - self.within - other.within).max(0.0).sqrt()
+    }
 }
 
 impl Ways {
     pub(super) fn new(reals: &[Vec<f32>], shape: Shape, device: &Device) -> Result<Self> {
         let extractor = extractor::open(BUILT_IN[0].name, &extractor::folder(), device)?;
-        let mut ways = Self { extractor, shape, reals: vec![], turned: vec![], unit: 1.0 };
-        ways.reals = ways.features(reals)?;
-        ways.unit = mean_within(&ways.reals).max(f64::MIN_POSITIVE).sqrt();
-        ways.turned = turned(reals, shape).iter().map(|reals| ways.features(reals)).collect::<Result<_>>()?;
-        Ok(ways)
+        let upright = cloud(&extractor, reals, shape)?;
+        let turned = turned(reals, shape).iter().map(|reals| cloud(&extractor, reals, shape)).collect::<Result<_>>()?;
+        let unit = upright.within.max(f64::MIN_POSITIVE).sqrt();
+        Ok(Self { extractor, shape, reals: upright, turned, unit })
     }
 
     /// How much nearer `fakes` are to `augmented` reals, or to reals turned or inverted in one way, than to reals: the
     /// difference of the roots of energy distances, over that of the mean distance between reals.
     pub(super) fn leak(&self, fakes: &[Vec<f32>], augmented: &[Vec<f32>]) -> Result<f64> {
-        let (fakes, augmented) = (self.features(fakes)?, self.features(augmented)?);
-        let to = |way: &Vec<Vec<f64>>| {
-            (2.0 * mean_between(&fakes, way) - mean_within(&fakes) - mean_within(way)).max(0.0).sqrt()
-        };
-        let nearest = self.turned.iter().chain([&augmented]).map(to).fold(f64::INFINITY, f64::min);
-        Ok((to(&self.reals) - nearest) / self.unit)
+        let [fakes, augmented] = [fakes, augmented].map(|samples| cloud(&self.extractor, samples, self.shape));
+        let (fakes, augmented) = (fakes?, augmented?);
+        let ways = self.turned.iter().chain([&augmented]);
+        let nearest = ways.map(|way| fakes.distance(way)).fold(f64::INFINITY, f64::min);
+        Ok((fakes.distance(&self.reals) - nearest) / self.unit)
     }
+}
 
-    fn features(&self, samples: &[Vec<f32>]) -> Result<Vec<Vec<f64>>> {
-        let pictures: Vec<Picture> = samples.iter().map(|values| from_unit(values, self.shape)).collect();
-        let features = self.extractor.see(pictures, Filter::Bilinear)?.features;
-        Ok(features.into_iter().map(|row| row.into_iter().map(f64::from).collect()).collect())
-    }
+fn cloud(extractor: &Extractor, samples: &[Vec<f32>], shape: Shape) -> Result<Cloud> {
+    let pictures: Vec<Picture> = samples.iter().map(|values| from_unit(values, shape)).collect();
+    let features = extractor.see(pictures, Filter::Bilinear)?.features;
+    let rows: Vec<Vec<f64>> = features.into_iter().map(|row| row.into_iter().map(f64::from).collect()).collect();
+    Ok(Cloud { within: mean_within(&rows), rows })
 }
 
 /// `samples` turned by one to three quarters where they are square, else by two, and each of these and themselves inverted.

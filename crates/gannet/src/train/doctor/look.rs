@@ -13,6 +13,7 @@ use super::leak::Ways;
 use crate::data::Dataset;
 use crate::image::Shape;
 use crate::method::Method;
+use crate::metric::median;
 use crate::random::{self, Purpose};
 use crate::train::schedule::Moment;
 use crate::{Generator, Result};
@@ -198,11 +199,6 @@ pub(super) fn mean_between(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
 
 fn mean_of(rows: &[Vec<f64>]) -> Vec<f64> {
     (0..rows[0].len()).map(|i| rows.iter().map(|row| row[i]).sum::<f64>() / rows.len() as f64).collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]
