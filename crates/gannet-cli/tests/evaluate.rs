@@ -154,6 +154,11 @@ fn what_cannot_be_judged_is_refused_in_one_line() {
     evaluate("--input1 a --input2 a --extractor other.pth", &["other.pth: holds 16 tensors", "no known network"]);
     evaluate("--input1 a --input2 one --metrics fd", &["1 sample", "at least 2"]);
     evaluate("--input1 one --input2 a --metrics kid", &["1 fake samples, at least 2"]);
+    let seen = &succeed(folder, "evaluate --input1 colour --input2 colour --metrics kid")[0];
+    assert!(
+        seen.starts_with("kd-emoji64.") && !seen.contains("sees no colour"),
+        "colour has an extractor of its own: {seen}"
+    );
     evaluate("--input1 a --input2 colour", &["colour holds pictures of 3 channels", "has 1"]);
     evaluate("--input1 a --input2 no-such", &["no-such"]);
     evaluate("a --metrics fd", &["`fd` needs real pictures"]);
@@ -183,21 +188,26 @@ fn a_run_that_keeps_its_best_snapshot_resumes_to_the_same_bytes() {
     let folder = folder.path();
     let words = "train --data fashion-mnist --batch 8 --kimg 0.4 --snap 2 --set train.tick_kimg=0.04 --metrics fd \
                  --set train.metric_samples=48 --set method.net.width=4 --set train.keep=20 --outdir";
-    let mut command = command(folder);
-    command.env("XDG_CACHE_HOME", folder.join("cache")).args(words.split_whitespace()).arg("stopped");
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    lines.by_ref().filter(|line| line.starts_with("tick")).nth(2).unwrap();
-    assert!(std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap().success());
-    lines.for_each(drop);
-    child.wait().unwrap();
-    succeed(folder, "train --resume stopped/00000-fashion-mnist-dcgan");
+    let resume = "train --resume stopped/00000-fashion-mnist-dcgan";
+    // Measuring goes on beside the training, so that kills meet it too.
+    for (begin, signal) in [(format!("{words} stopped"), "-KILL"), (resume.into(), "-KILL"), (resume.into(), "-INT")] {
+        let mut command = command(folder);
+        command.env("XDG_CACHE_HOME", folder.join("cache")).args(begin.split_whitespace());
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        lines.by_ref().filter(|line| line.starts_with("tick")).nth(2).unwrap();
+        assert!(std::process::Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap().success());
+        lines.for_each(drop);
+        child.wait().unwrap();
+    }
+    succeed(folder, resume);
     succeed(folder, &format!("{words} through"));
 
     let [stopped, through] = ["stopped", "through"].map(|outdir| folder.join(outdir).join("00000-fashion-mnist-dcgan"));
     let figures = |run: &Path| String::from_utf8(the_file(run, "metric-fd-", "-48v48-fashion-mnist.jsonl")).unwrap();
     assert_eq!(figures(&stopped), figures(&through));
     assert_eq!(figures(&through).lines().count(), 5, "one for every second tick");
+    assert!([&stopped, &through].iter().all(|run| !run.join("unmeasured.safetensors").exists()));
     let generator = |run: &Path| fs::read(run.join("generator.safetensors")).unwrap();
     assert!(generator(&stopped) == generator(&through) && !generator(&through).is_empty());
     assert!(common::newest_checkpoint(&stopped) == common::newest_checkpoint(&through));

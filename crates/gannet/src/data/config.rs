@@ -25,6 +25,9 @@ pub struct DataConfig {
     pub channels: Channels,
     /// Whether every image is shown mirrored half of the time.
     pub mirror: bool,
+    /// Samples that are not trained on, for the doctor to see whether the critic knows the others by heart. Points have as
+    /// many as one likes without.
+    pub held_out: usize,
     /// Decoded pictures kept in memory, in megabytes. The default holds 87,000 pictures of 3x64x64.
     pub cache_mb: usize,
 }
@@ -37,6 +40,7 @@ impl Default for DataConfig {
             fit: Fit::Crop,
             channels: Channels::Auto,
             mirror: false,
+            held_out: 0,
             cache_mb: 1024,
         }
     }

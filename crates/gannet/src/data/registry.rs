@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Channels, DataConfig, Dataset, Size, digits, fashion_mnist, idx, pictures, stacked_mnist, synthetic};
+use super::{
+    Channels, DataConfig, Dataset, Part, Size, digits, fashion_mnist, idx, pictures, stacked_mnist, synthetic,
+};
 use crate::error::{Error, Result};
 
 /// A data set that can be opened by name.
@@ -65,7 +67,10 @@ pub struct Opened {
 
 /// Opens `config.source`: a registered name, a folder, a .zip or an IDX file. `seed` matters to drawn data only.
 pub fn open(config: &DataConfig, seed: u64) -> Result<Opened> {
-    let dataset = open_source(config, seed)?;
+    let mut dataset = open_source(config, seed)?;
+    if config.held_out > 0 {
+        dataset = Arc::new(Part::holding_out(dataset, config.held_out)?);
+    }
     let shape = dataset.shape();
     let mut config = config.clone();
     if !is_registered(&config.source) {

@@ -17,7 +17,7 @@ mod trial;
 
 use std::path::PathBuf;
 
-use crate::extractor::{self, BUILT_IN};
+use crate::extractor;
 use crate::image::Filter;
 use crate::{Error, Result};
 
@@ -151,7 +151,7 @@ pub struct Options {
     pub first_seed: u64,
     /// The real pictures: a named data set, folder, ZIP or IDX file; what a generator learnt from where none is named.
     pub data: Option<String>,
-    /// Name or file of the network that metrics of features see through.
+    /// Name or file of the network that metrics of features see through; `auto` is the built-in one for grey or colour.
     pub extractor: String,
     /// How pictures are brought to the extractor's size.
     pub filter: Filter,
@@ -166,14 +166,14 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// The protocols' own numbers of samples, from seed 0, by the first built-in extractor; caches in the user's folder.
+    /// The protocols' own numbers of samples, from seed 0, by a built-in extractor; caches in the user's folder.
     fn default() -> Self {
         let cache = dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("gannet");
         Self {
             n_samples: None,
             first_seed: 0,
             data: None,
-            extractor: BUILT_IN[0].name.to_owned(),
+            extractor: extractor::AUTO.to_owned(),
             filter: Filter::Bicubic,
             n_resamples: 20,
             extractors: extractor::folder(),

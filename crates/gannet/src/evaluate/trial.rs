@@ -67,7 +67,11 @@ impl<'a> Trial<'a> {
     pub(super) fn extractor(&self) -> Result<&Extractor> {
         once(&self.extractor, || {
             let device = device::open(device::first_built())?;
-            extractor::find(&self.options.extractor, &self.options.extractors, &device)
+            let name = match self.options.extractor.as_str() {
+                extractor::AUTO => extractor::suited(self.subject.channels().unwrap_or(1)).name,
+                name => name,
+            };
+            extractor::find(name, &self.options.extractors, &device)
         })
     }
 

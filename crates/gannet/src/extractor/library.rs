@@ -20,16 +20,37 @@ pub struct BuiltIn {
     pub name: &'static str,
     /// What it is, in one line.
     pub summary: &'static str,
+    sees_colour: bool,
     bytes: &'static [u8],
 }
 
-/// All extractors that are built in; the first is the default.
-pub const BUILT_IN: &[BuiltIn] = &[BuiltIn {
+/// All extractors that are built in.
+pub const BUILT_IN: &[BuiltIn] = &[FASHION28, EMOJI64];
+
+const FASHION28: BuiltIn = BuiltIn {
     name: "fashion28",
     summary: "a classifier of Fashion-MNIST: 128 features of grey images of 28x28, quick anywhere",
+    sees_colour: false,
     // gannet extractor train --data fashion-mnist --name fashion28 --compact --folder crates/gannet/assets/extractors
     bytes: include_bytes!("../../assets/extractors/fashion28.safetensors"),
-}];
+};
+
+const EMOJI64: BuiltIn = BuiltIn {
+    name: "emoji64",
+    summary: "a classifier of emoji: 128 features of coloured images of 64x64",
+    sees_colour: true,
+    // data/emoji-categories.sh data && gannet extractor train --data data/emoji-categories --set data.channels=3
+    // --name emoji64 --compact --folder crates/gannet/assets/extractors
+    bytes: include_bytes!("../../assets/extractors/emoji64.safetensors"),
+};
+
+/// What a user says who leaves the choice of an extractor to the pictures.
+pub const AUTO: &str = "auto";
+
+/// The built-in extractor for pictures of so many channels.
+pub fn suited(channels: usize) -> &'static BuiltIn {
+    BUILT_IN.iter().find(|built_in| built_in.sees_colour == (channels > 1)).unwrap_or(&FASHION28)
+}
 
 impl BuiltIn {
     /// Its card.
@@ -207,8 +228,10 @@ fn path(name: &str, folder: &Path) -> PathBuf {
 /// A name becomes a part of a file's and of a protocol's name.
 fn check_name(name: &str) -> Result<()> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let fits = (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.');
-    let problem =
-        || Error::setting(format!("`{name}` cannot name an extractor, accepted: up to 64 of a-z A-Z 0-9 - _ ."));
+    let fits = (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.') && name != AUTO;
+    let problem = || {
+        let accepted = format!("up to 64 of a-z A-Z 0-9 - _ . and not `{AUTO}`");
+        Error::setting(format!("`{name}` cannot name an extractor, accepted: {accepted}"))
+    };
     if fits { Ok(()) } else { Err(problem()) }
 }

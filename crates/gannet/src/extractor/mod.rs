@@ -28,7 +28,7 @@ use crate::{Error, Result};
 
 pub use card::{Card, Origin};
 pub use inception::resize_tf1;
-pub use library::{BUILT_IN, BuiltIn, add, find, folder, list, open};
+pub use library::{AUTO, BUILT_IN, BuiltIn, add, find, folder, list, open, suited};
 pub use trained::{train, train_compact};
 
 use layers::Source;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::data::DataConfig;
-use crate::{Error, Result};
+use crate::{Error, Result, extractor};
 
 /// All settings of a run, as `config.toml` holds them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct TrainConfig {
     pub metrics: Vec<String>,
     /// Samples of each side that they look at. Figures of fewer than 2048 say little.
     pub metric_samples: usize,
-    /// The extractor that they see through.
+    /// The extractor that they see through; `auto` is the built-in one for grey or colour.
     pub extractor: String,
     /// Whether the doctor watches the run (`train::doctor`).
     pub doctor: bool,
@@ -97,7 +97,7 @@ impl Default for TrainConfig {
             precision: Precision::F32,
             metrics: vec![],
             metric_samples: 2048,
-            extractor: "fashion28".into(),
+            extractor: extractor::AUTO.into(),
             doctor: true,
             rollbacks: 0,
         }

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::optimizer::Rule;
 use super::player::{Player, PlayerConfig};
 use super::schedule::{Moment, Schedule};
-use crate::data::{Batch, Dataset, Loader, LoaderConfig, Sample};
+use crate::data::{Batch, Dataset, Loader, LoaderConfig, Part, Sample};
 use crate::image::Shape;
 use crate::loss::cross_entropy;
 use crate::nn::activation::relu;
@@ -223,7 +223,7 @@ fn learn(dataset: &Arc<dyn Dataset>, indices: Vec<usize>, seed: u64, device: &De
     let network = Network::new(dataset.shape(), dataset.classes().len(), seed, device);
     let mut player = Player::new(network, PLAYER);
     let images_total = MAX_IMAGES.min(MAX_EPOCHS * indices.len() as u64);
-    let part: Arc<dyn Dataset> = Arc::new(Part { whole: Arc::clone(dataset), indices });
+    let part: Arc<dyn Dataset> = Arc::new(Part::new(Arc::clone(dataset), indices));
     let mut loader = Loader::new(part, LoaderConfig { batch: BATCH, seed, mirror: false, start: 0 })?;
     let mut moment = Moment { images_seen: 0, images_total };
     while moment.images_seen < images_total {
@@ -347,38 +347,6 @@ fn fingerprint(dataset: &dyn Dataset, seed: u64) -> Result<String> {
         values.iter().for_each(|value| hash.update(value.to_le_bytes()));
     }
     Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Some of the samples of a data set.
-struct Part {
-    whole: Arc<dyn Dataset>,
-    indices: Vec<usize>,
-}
-
-impl Dataset for Part {
-    fn name(&self) -> &str {
-        self.whole.name()
-    }
-
-    fn len(&self) -> usize {
-        self.indices.len()
-    }
-
-    fn shape(&self) -> Shape {
-        self.whole.shape()
-    }
-
-    fn classes(&self) -> &[String] {
-        self.whole.classes()
-    }
-
-    fn description(&self) -> &str {
-        self.whole.description()
-    }
-
-    fn read(&self, index: usize) -> Result<Sample> {
-        self.whole.read(self.indices[index])
-    }
 }
 
 #[cfg(test)]

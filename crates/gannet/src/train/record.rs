@@ -9,7 +9,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::{Value, json};
 
-use super::best;
+use super::best::Judge;
 use super::doctor::{Finding, Rollback};
 use super::event::{Event, Observer};
 use super::schedule::Moment;
@@ -21,6 +21,8 @@ use crate::nn::state::Tensors;
 use crate::run::{RunDir, State, write_atomically};
 use crate::{Error, Result, net};
 
+/// The generator that users find.
+pub(super) const DELIVERED: &str = "generator.safetensors";
 const STATS: &str = "stats.jsonl";
 /// Findings, snapshots and rollbacks, a line each.
 const EVENTS: &str = "events.jsonl";
@@ -47,17 +49,19 @@ pub(super) struct Recorder<'a> {
     memory: Tensors,
     /// Whether the doctor finds nothing wrong, or nobody asks.
     is_healthy: bool,
+    judge: Judge,
 }
 
 impl<'a> Recorder<'a> {
     /// A recorder of `run`, which makes the generator that `card` describes, on `dataset`.
     pub(super) fn new(run: &'a RunDir, card: Card, dataset: Arc<dyn Dataset>, device: Device) -> Self {
-        Self { run, card, dataset, device, last_snapshot: 0, memory: Tensors::new(), is_healthy: true }
+        let judge = Judge::new(run.path(), Arc::clone(&dataset));
+        Self { run, card, dataset, device, last_snapshot: 0, memory: Tensors::new(), is_healthy: true, judge }
     }
 
     fn start(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
         [STATS, CHECKS, EVENTS].iter().try_for_each(|file| self.drop_lines_after(file, moment.images_seen))?;
-        best::drop_after(self.run.path(), moment.images_seen)?;
+        self.judge.resume(moment.images_seen)?;
         self.last_snapshot = moment.images_seen;
         if moment.images_seen == 0 {
             self.draw_reals()?;
@@ -124,6 +128,11 @@ impl<'a> Recorder<'a> {
         Generator::new(card, network, self.device.clone())
     }
 
+    /// Waits until all that was begun is written.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.judge.finish()
+    }
+
     /// What the next checkpoint is to hold besides the game, and whether the game is in good health.
     pub(super) fn remember(&mut self, memory: Tensors, is_healthy: bool) {
         (self.memory, self.is_healthy) = (memory, is_healthy);
@@ -170,11 +179,11 @@ impl<'a> Recorder<'a> {
 
     /// Makes `generator` the one that users find, unless a better one is: by the metrics where there are any, else the
     /// last one of a healthy run.
-    fn deliver(&self, generator: Generator, moment: Moment) -> Result<()> {
-        let path = self.path("generator.safetensors");
+    fn deliver(&mut self, generator: Generator, moment: Moment) -> Result<()> {
         if self.is_to_be_measured(moment) {
-            return best::deliver(self.run.path(), &path, generator, &self.dataset);
+            return self.judge.measure(generator);
         }
+        let path = self.path(DELIVERED);
         let is_wanted = self.card.config.train.metrics.is_empty() && self.is_healthy;
         if is_wanted || !path.exists() { generator.save(path) } else { Ok(()) }
     }

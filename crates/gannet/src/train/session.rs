@@ -203,7 +203,9 @@ impl Session {
         let look = self.config.train.doctor.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
         let progress = Progress { images_seen, saved: &saved, ends_training };
         let mut watch = Watch::new(recorder, observers, look, &self.config, progress);
-        train(&mut *game, &self.dataset, &self.config, images_seen, &mut [&mut watch], stop)
+        let outcome = train(&mut *game, &self.dataset, &self.config, images_seen, &mut [&mut watch], stop)?;
+        watch.recorder.finish()?;
+        Ok(outcome)
     }
 
     fn build(&self) -> Box<dyn Method> {

@@ -1,7 +1,8 @@
 //! What the doctor knows of a run: a row of figures for each stretch of it.
 
 /// The figures, in the order in which checkpoints hold them. The first seven are means over the stretch's steps
-/// (see [`Stats`](crate::train::event::Stats)), the others come from a look at samples (`look`).
+/// (see [`Stats`](crate::train::event::Stats)), the next one is the rhythm of the last steps' losses, the others come from a look
+/// at samples (`look`).
 pub const FIGURES: [&str; N_FIGURES] = [
     "loss_generator",
     "loss_critic",
@@ -10,17 +11,19 @@ pub const FIGURES: [&str; N_FIGURES] = [
     "accuracy_fake",
     "gradient_norm_generator",
     "gradient_norm_critic",
+    "rhythm",
     "spread",
     "reached",
     "stray",
     "motion",
     "distance",
     "copying",
+    "accuracy_held_out",
     "overfit",
     "leak",
 ];
 
-const N_FIGURES: usize = 15;
+const N_FIGURES: usize = 17;
 
 /// How many of [`FIGURES`] come from steps.
 pub(super) const N_OF_STEPS: usize = 7;

@@ -6,10 +6,10 @@ use burn::tensor::Device;
 
 use super::look::{mean_between, mean_within};
 use crate::Result;
-use crate::extractor::{self, BUILT_IN, Extractor};
+use crate::extractor::{self, Extractor};
 use crate::image::{Filter, Picture, Shape, from_unit};
 
-/// Reals and what augmentation may have made of them, as the first built-in extractor sees them.
+/// Reals and what augmentation may have made of them, as a built-in extractor sees them.
 pub(super) struct Ways {
     extractor: Extractor,
     shape: Shape,
@@ -35,7 +35,7 @@ impl Cloud {
 
 impl Ways {
     pub(super) fn new(reals: &[Vec<f32>], shape: Shape, device: &Device) -> Result<Self> {
-        let extractor = extractor::open(BUILT_IN[0].name, &extractor::folder(), device)?;
+        let extractor = extractor::open(extractor::suited(shape.channels).name, &extractor::folder(), device)?;
         let upright = cloud(&extractor, reals, shape)?;
         let turned = turned(reals, shape).iter().map(|reals| cloud(&extractor, reals, shape)).collect::<Result<_>>()?;
         let unit = upright.within.max(f64::MIN_POSITIVE).sqrt();

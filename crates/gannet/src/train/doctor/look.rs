@@ -118,11 +118,14 @@ impl Look {
             check.set("copying", median(nearest.collect()) / typical);
         }
         if !self.held_out.is_empty() {
-            let score = |samples: &[Vec<f32>]| {
-                let scores = method.scores(self.tensor(samples)).into_data();
-                scores.iter::<f64>().sum::<f64>() / samples.len() as f64
-            };
-            let [real, held_out, fake] = [&self.reals, &self.held_out, &fakes].map(|samples| score(samples));
+            let scores =
+                |samples: &[Vec<f32>]| method.scores(self.tensor(samples)).into_data().iter().collect::<Vec<f64>>();
+            let [reals, others, fakes] = [&self.reals, &self.held_out, &fakes].map(|samples| scores(samples));
+            let [real, held_out, fake] =
+                [&reals, &others, &fakes].map(|scores| scores.iter().sum::<f64>() / scores.len() as f64);
+            // A middle that critics of any loss have.
+            let is_right = |score: &&f64| **score > f64::midpoint(real, fake);
+            check.set("accuracy_held_out", share(others.iter().filter(is_right).count(), others.len()));
             // Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", eq. 1: r_v.
             if real - fake > 1e-6 {
                 check.set("overfit", ((real - held_out) / (real - fake)).clamp(-1.0, 2.0));

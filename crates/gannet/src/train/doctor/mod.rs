@@ -6,6 +6,7 @@
 mod figures;
 mod rules;
 mod patient;
+mod rhythm;
 mod look;
 mod leak;
 mod advice;

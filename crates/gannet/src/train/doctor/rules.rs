@@ -115,6 +115,9 @@ fn divergence(checks: &[Check]) -> Option<Vec<Condition>> {
 /// Checks over which a figure is judged that jumps from one to the next.
 const WINDOW: usize = 6;
 
+/// Where the critic scores held-out data nearly as it scores fakes; adaptive augmentation holds this figure near 0.6.
+const LEARNT_BY_HEART: f64 = 0.8;
+
 /// Checks over which progress is judged, and those before them that it is judged against.
 const STRETCH: usize = 3;
 
@@ -167,18 +170,32 @@ fn vanishing_gradient(checks: &[Check]) -> Option<Vec<Condition>> {
     ])
 }
 
-/// Samples wander as a whole, by a large part of the distance between reals at every check, and get no nearer to them.
+/// Samples wander as a whole, by a large part of the distance between reals at every check, and get no nearer to them;
+/// and, once there are steps enough to see it, the critic's loss swings more regularly than noise does.
 fn oscillation(checks: &[Check]) -> Option<Vec<Condition>> {
-    Some(vec![
+    let rhythm =
+        last(checks, "rhythm", WINDOW).map(|shares| Condition::new("mean rhythm", mean(&shares), Above, [0.12, 0.1]));
+    let mut conditions = vec![
         Condition::new("mean motion", mean(&last(checks, "motion", WINDOW)?), Above, [0.3, 0.2]),
         Condition::new("mean distance", mean(&last(checks, "distance", WINDOW)?), Above, [0.3, 0.25]),
         Condition::new("distance gained", gained(checks, WINDOW)?, Below, [0.2, 0.3]),
-    ])
+    ];
+    conditions.extend(rhythm);
+    Some(conditions)
 }
 
-/// Samples are much nearer to training data than training data are to each other.
+/// Samples are much nearer to training data than training data are to each other; or, where data are held out, the critic
+/// takes these for fakes.
 fn memorisation(checks: &[Check]) -> Option<Vec<Condition>> {
     let now = checks.last()?;
+    if let (Some(overfit), Some(accuracy)) = (now.get("overfit"), now.get("accuracy_held_out"))
+        && overfit > LEARNT_BY_HEART
+    {
+        return Some(vec![
+            Condition::new("overfit", overfit, Above, [LEARNT_BY_HEART, LEARNT_BY_HEART]),
+            Condition::new("accuracy_held_out", accuracy, Below, [0.2, 0.3]),
+        ]);
+    }
     Some(vec![
         Condition::new("copying", now.get("copying")?, Below, [0.75, 0.8]),
         Condition::new("spread", now.get("spread")?, Above, [0.3, 0.2]),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::N_OF_STEPS;
 use super::look::Look;
+use super::rhythm::Rhythm;
 use super::{Check, FIGURES, Finding, Kind, Patient, Progress, advice};
 use crate::method::Method;
 use crate::nn::state::Tensors;
@@ -24,6 +25,7 @@ const LEAST_IMAGES: u64 = 2000;
 const CHECKS: &str = "doctor.checks";
 const STRETCH: &str = "doctor.stretch";
 const MEAN: &str = "doctor.mean";
+const LOSSES: &str = "doctor.losses";
 
 /// A run that went on from an earlier state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +70,7 @@ struct Doctor {
     images_seen: u64,
     n_steps: u64,
     sums: [f64; N_OF_STEPS],
+    rhythm: Rhythm,
     mean: Vec<f64>,
     /// Whether a failure that a rollback may mend ends the training.
     ends_training: bool,
@@ -154,6 +157,7 @@ impl Doctor {
             images_seen,
             n_steps,
             sums,
+            rhythm: bits(LOSSES).iter().map(value).collect(),
             mean: bits(MEAN).iter().map(value).collect(),
             ends_training,
         }
@@ -170,6 +174,7 @@ impl Doctor {
         put(CHECKS, self.patient.checks().iter().flat_map(Check::to_bits).collect());
         put(STRETCH, [vec![self.n_steps.cast_signed()], bits(&self.sums)].concat());
         put(MEAN, bits(&self.mean));
+        put(LOSSES, bits(&self.rhythm.losses()));
     }
 
     /// Adds a step's figures; whether a stretch ends with it.
@@ -177,6 +182,7 @@ impl Doctor {
         for (sum, name) in self.sums.iter_mut().zip(FIGURES) {
             *sum += stats.get(name).copied().unwrap_or(f64::NAN);
         }
+        self.rhythm.add(stats.get("loss_critic").copied().unwrap_or(f64::NAN));
         self.n_steps += 1;
         let before = std::mem::replace(&mut self.images_seen, moment.images_seen);
         before / self.stretch_images != moment.images_seen / self.stretch_images
@@ -187,6 +193,9 @@ impl Doctor {
         let n_steps = std::mem::take(&mut self.n_steps).max(1) as f64;
         for (sum, name) in std::mem::take(&mut self.sums).into_iter().zip(FIGURES) {
             check.set(name, sum / n_steps);
+        }
+        if let Some(share) = self.rhythm.share() {
+            check.set("rhythm", share);
         }
         check
     }

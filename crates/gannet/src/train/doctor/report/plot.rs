@@ -23,12 +23,13 @@ const INK: RGBColor = RGBColor(60, 60, 60);
 const QUANTILE: f64 = 0.02;
 
 /// Figures that share a panel.
-const PANELS: [&[&str]; 5] = [
+const PANELS: [&[&str]; 6] = [
     &["loss_generator", "loss_critic"],
     &["gradient_norm_generator", "gradient_norm_critic"],
-    &["accuracy_real", "accuracy_fake"],
+    &["accuracy_real", "accuracy_fake", "accuracy_held_out"],
     &["spread", "reached", "stray"],
     &["distance", "motion", "copying"],
+    &["rhythm", "overfit", "leak"],
 ];
 
 /// A picture of all panels that have figures.
