@@ -47,6 +47,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    gannet_kernels::take_small_pages();
     let jobs = pictures::jobs(&args.input, &args.output, args.force)?;
     let upscaler = match convert::open(&args.model, None)? {
         Model::Upscaler(upscaler) => upscaler,

@@ -45,7 +45,7 @@ pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
 #[cfg(feature = "mimalloc")]
-pub use memory::keep_freed_memory;
+pub use memory::{keep_freed_memory, take_small_pages};
 #[cfg(feature = "kernels")]
 pub use path::{Path, peak_gflops};
 pub use precision::Precision;

@@ -1,8 +1,8 @@
 //! The innermost loop, once for each instruction set.
 //!
 //! A block of `rows` x `columns` sums stays in registers while `depth` products are added to each: with AVX-512, 13 rows of
-//! two registers use 26 of 32 for sums, two for the right side's row, and the left side is broadcast from memory. With AMX a
-//! register holds 16 x 16 sums.
+//! two registers use 26 of 32 for sums (11 rows where that leaves fewer of them empty), two for the right side's row, and the
+//! left side is broadcast from memory. With AMX a register holds 16 x 16 sums.
 
 use crate::buffer::Buffer;
 use crate::cell::{Cell, Pair};
@@ -130,6 +130,13 @@ impl Path {
                 run_from_planes: Some(x86::avx512_from_planes::<4>),
             },
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if missing(n_rows, 11) < missing(n_rows, 13) => Block {
+                rows: 11,
+                columns: 32,
+                run: x86::avx512::<11>,
+                run_from_planes: Some(x86::avx512_from_planes::<11>),
+            },
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Block {
                 rows: 13,
                 columns: 32,
@@ -172,6 +179,12 @@ impl Path {
     fn assert_available(self) {
         assert!(Self::available().contains(&self), "{self:?} is not available on this machine");
     }
+}
+
+/// Rows that fill up the last of the blocks of `rows`: what is computed in vain.
+#[cfg(target_arch = "x86_64")]
+fn missing(n_rows: usize, rows: usize) -> usize {
+    (rows - n_rows % rows) % rows
 }
 
 impl<C: Cell> Block<C> {
