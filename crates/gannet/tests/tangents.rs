@@ -7,7 +7,7 @@ use gannet::nn::activation::{leaky_relu, relu, softmax, tanh};
 use gannet::nn::resample::{average_down, filtered_down, filtered_up, nearest_up};
 use gannet::nn::{
     ConvConfig, Dual, GroupNorm, Init, LinearConfig, MinibatchDiscrimination, Scaling, SelfAttention, Weights,
-    minibatch_std, pixel_norm,
+    instance_norm, minibatch_std, pixel_norm, reflect,
 };
 use gannet::random::{Purpose, normal, stream};
 use proptest::prelude::*;
@@ -75,6 +75,10 @@ proptest! {
             prop_assert!(follows_differences(|x| norm.forward(x), dims, seed), "group norm");
         }
         prop_assert!(follows_differences(pixel_norm::<4>, dims, seed), "pixel norm");
+        for slope in [1.0, 0.2, 0.0] {
+            prop_assert!(follows_differences(|x| instance_norm(x, slope), dims, seed), "instance norm, {slope}");
+        }
+        prop_assert!(follows_differences(|x| reflect(x, 1), dims, seed), "reflection");
 
         let mut attention = SelfAttention::new(c, Weights::Glorot(1.0), Scaling::Plain, &mut init);
         attention.gamma = init.constant([1], 0.7);

@@ -20,6 +20,9 @@ pub struct ConvConfig {
     pub padding: usize,
     /// Groups that the channels fall into, each convolved on its own.
     pub groups: usize,
+    /// Rows and columns that a transposed convolution makes beyond the last ones, in pixels: the rest of a division by
+    /// its stride, which the convolution that it undoes had lost.
+    pub output_padding: usize,
     /// Whether a bias, which starts at 0, is added. A normalization or a zero-mean output behind it needs none.
     pub has_bias: bool,
     /// First weights.
@@ -36,6 +39,7 @@ impl ConvConfig {
             kernel,
             stride: 1,
             padding: 0,
+            output_padding: 0,
             groups: 1,
             has_bias: false,
             weights: Weights::Normal(0.02),
@@ -65,11 +69,13 @@ impl ConvConfig {
         }
     }
 
-    /// The transposed convolution; it takes no groups, no bias and no scaling.
+    /// The transposed convolution; it takes no groups and no scaling.
     pub fn init_transposed(self, init: &mut Init) -> ConvTranspose2d {
-        let Self { channels: [n_in, n_out], kernel: [h, w], stride, padding, .. } = self;
+        let Self { channels: [n_in, n_out], kernel: [h, w], stride, padding, output_padding, .. } = self;
+        assert!(output_padding <= padding, "an output padding of {output_padding} exceeds the padding of {padding}");
         let weight = init.weights(self.weights, [n_in, n_out, h, w], [n_in * h * w, n_out * h * w]);
-        ConvTranspose2d { weight, stride, padding }
+        let bias = self.has_bias.then(|| init.constant([n_out], 0.0));
+        ConvTranspose2d { weight, bias, stride, padding, output_padding }
     }
 }
 
@@ -118,22 +124,41 @@ impl Conv2d {
 pub struct ConvTranspose2d {
     /// `[in, out, kernel height, kernel width]`.
     pub weight: Param<Tensor<4>>,
+    /// `[out]`.
+    pub bias: Option<Param<Tensor<1>>>,
     stride: usize,
     padding: usize,
+    output_padding: usize,
 }
 
 impl ConvTranspose2d {
-    /// `[N, in, H, W]` to `[N, out, H', W']` with `H' = (H - 1) stride - 2 padding + kernel`.
+    /// `[N, in, H, W]` to `[N, out, H', W']` with `H' = (H - 1) stride - 2 padding + kernel + output padding`.
     pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
-        x.into().linear(|x| {
-            let [n, n_in, h, w] = x.dims();
-            let [_, n_out, kernel_h, kernel_w] = self.weight.dims();
-            if [h, w] == [1, 1] && self.padding == 0 {
-                // A single pixel spreads by a plain matrix product.
-                let weight = self.weight.val().reshape([n_in, n_out * kernel_h * kernel_w]);
-                return x.reshape([n, n_in]).matmul(weight).reshape([n, n_out, kernel_h, kernel_w]);
+        let y = x.into().linear(|x| self.spread(x));
+        match &self.bias {
+            Some(bias) => {
+                let [n_out] = bias.dims();
+                y + bias.val().reshape([1, n_out, 1, 1])
             }
-            conv_transpose2d(x, self.weight.val(), self.stride, self.padding)
-        })
+            None => y,
+        }
+    }
+
+    fn spread(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, n_in, h, w] = x.dims();
+        let [_, n_out, kernel_h, kernel_w] = self.weight.dims();
+        if [h, w] == [1, 1] && self.padding == 0 {
+            // A single pixel spreads by a plain matrix product.
+            let weight = self.weight.val().reshape([n_in, n_out * kernel_h * kernel_w]);
+            return x.reshape([n, n_in]).matmul(weight).reshape([n, n_out, kernel_h, kernel_w]);
+        }
+        if self.output_padding == 0 {
+            return conv_transpose2d(x, self.weight.val(), self.stride, self.padding);
+        }
+        // Less is cut off at the end than at the beginning.
+        let whole = conv_transpose2d(x, self.weight.val(), self.stride, 0);
+        let [_, _, height, width] = whole.dims();
+        let n_cut = 2 * self.padding - self.output_padding;
+        whole.narrow(2, self.padding, height - n_cut).narrow(3, self.padding, width - n_cut)
     }
 }

@@ -159,6 +159,33 @@ impl GroupNorm {
     }
 }
 
+/// Normalization of each channel of each sample by itself, without weights (Ulyanov et al. 2016, "Instance
+/// Normalization"), then times `slope` where it is not positive: leaky ReLU, ReLU with 0, nothing with 1.
+/// `[N, C, H, W]` to the same shape.
+pub fn instance_norm(x: impl Into<Dual<4>>, slope: f32) -> Dual<4> {
+    x.into().curved(
+        |x| normalize_planes(x, slope),
+        |x, _, dx| {
+            let [n, c, h, w] = x.dims();
+            let normalized = normalize_planes(x.clone(), 1.0).reshape([n, c, h * w]);
+            let [x, dx] = [x, dx].map(|x| x.reshape([n, c, h * w]));
+            let centred = x.clone() - x.mean_dim(2);
+            let inverse = (centred.square().mean_dim(2) + EPSILON).sqrt().recip();
+            let along = (normalized.clone() * dx.clone()).mean_dim(2);
+            let moved = (dx.clone() - dx.mean_dim(2) - normalized.clone() * along) * inverse;
+            gannet_kernels::leaky_relu_tangent(moved, normalized, slope).reshape([n, c, h, w])
+        },
+    )
+}
+
+/// Batch norm sees the planes of all samples as channels of one.
+fn normalize_planes(x: Tensor<4>, slope: f32) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let (ones, zeros) = (Tensor::ones([n * c], &x.device()), Tensor::zeros([n * c], &x.device()));
+    let (y, _) = gannet_kernels::batch_norm(x.reshape([1, n * c, h, w]), ones, zeros, EPSILON, slope);
+    y.reshape([n, c, h, w])
+}
+
 /// Each pixel's features scaled to mean square 1 (Karras et al. 2018, "Progressive Growing of GANs", section 4.2);
 /// `[N, C]` or `[N, C, H, W]` to the same shape.
 pub fn pixel_norm<const D: usize>(x: impl Into<Dual<D>>) -> Dual<D> {
