@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = device::open("flex")?.autodiff();
     let ring = open(&DataConfig { source: "ring".into(), ..DataConfig::default() }, 0)?.dataset;
     let shape = ring.shape();
-    let mut loader = Loader::new(ring, LoaderConfig { batch: BATCH, seed: 0, mirror: false, start: 0 })?;
+    let mut loader = Loader::new(ring, LoaderConfig { batch: BATCH, seed: 0, mirror: false, shift: 0, start: 0 })?;
     let latents = |step: u64| {
         let values = normal(&mut stream(0, Purpose::TrainingLatents, step), BATCH * LATENT);
         Tensor::<2>::from_data(TensorData::new(values, [BATCH, LATENT]), &device)

@@ -8,6 +8,7 @@ mod fit;
 mod resize;
 mod sheet;
 mod strip;
+mod window;
 
 pub mod animation;
 
@@ -20,7 +21,8 @@ pub(crate) use codec::{format_name, has_an_end};
 pub use fit::{Fit, conform};
 pub use resize::{Filter, resize};
 pub use sheet::{field_places, grid, scatter, scatter_over, sheet};
-pub use strip::{PngRows, interleave, window};
+pub use strip::{PngRows, interleave, plane};
+pub use window::{Half, half, window};
 
 /// Channels, height and width of one sample. A 2-D point is 2x1x1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

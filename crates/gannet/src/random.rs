@@ -39,6 +39,18 @@ pub enum Purpose {
     Resample = 13,
     /// What the doctor augments reals with; the counter is images seen.
     Look = 14,
+    /// Order of the targets where they are not paired with sources; the counter is the epoch.
+    TargetShuffle = 31,
+    /// Whether a target that is not paired is mirrored; the counter is the position in the training sequence.
+    TargetMirror = 32,
+    /// How far an image is shifted; the counter is its position in the training sequence.
+    Shift = 33,
+    /// How far a target that is not paired is shifted; the counter is the position in the training sequence.
+    TargetShift = 36,
+    /// Values that a translator drops; the counter is images seen in training, 0 in use, where the seed is the user's.
+    Dropout = 34,
+    /// Which earlier fakes a critic is shown in the place of new ones; the counter is images seen.
+    Pool = 35,
 }
 
 /// The stream for `purpose` at `counter` under `seed`.

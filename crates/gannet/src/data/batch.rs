@@ -8,7 +8,8 @@ use super::Sample;
 use crate::error::{Error, Result};
 use crate::image::Shape;
 
-/// Named tensors: "real" `[N, C, H, W]`, `f32` in [-1, 1]; "label" `[N]`, `i64`, where the data has classes.
+/// Named tensors: "real" `[N, C, H, W]`, `f32` in [-1, 1]; "label" `[N]`, `i64`, where the data has classes. Of two sides
+/// "source" and "target" in the place of "real", and "pair" `[N]`, `i64`, the numbers of the pairs, where they are paired.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     tensors: BTreeMap<&'static str, TensorData>,
@@ -26,6 +27,20 @@ impl Batch {
         let labels: Option<Vec<i64>> = samples.iter().map(|sample| sample.label.map(i64::from)).collect();
         if let Some(labels) = labels {
             tensors.insert("label", TensorData::new(labels, [n]));
+        }
+        Self { tensors, n }
+    }
+
+    /// Stacks sources and targets, each of `shape`; `pairs` are the numbers of the pairs, where they are paired.
+    pub fn of_sides(both: &[[Vec<f32>; 2]], pairs: Option<Vec<i64>>, shape: Shape) -> Self {
+        let n = both.len();
+        let mut tensors = BTreeMap::new();
+        for (side, name) in ["source", "target"].into_iter().enumerate() {
+            let values: Vec<f32> = both.iter().flat_map(|both| &both[side]).copied().collect();
+            tensors.insert(name, TensorData::new(values, [n, shape.channels, shape.height, shape.width]));
+        }
+        if let Some(pairs) = pairs {
+            tensors.insert("pair", TensorData::new(pairs, [n]));
         }
         Self { tensors, n }
     }

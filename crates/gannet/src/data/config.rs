@@ -28,6 +28,10 @@ pub struct DataConfig {
     /// Samples that are not trained on, for the doctor to see whether the critic knows the others by heart. Points have as
     /// many as one likes without.
     pub held_out: usize,
+    /// Every image is shown shifted by up to so many pixels in each direction, the gap filled by reflection.
+    pub shift: usize,
+    /// Pictures of two sides, to be translated into each other.
+    pub sides: SidesConfig,
     /// Decoded pictures kept in memory, in megabytes. The default holds 87,000 pictures of 3x64x64.
     pub cache_mb: usize,
 }
@@ -41,7 +45,88 @@ impl Default for DataConfig {
             channels: Channels::Auto,
             mirror: false,
             held_out: 0,
+            shift: 0,
+            sides: SidesConfig::default(),
             cache_mb: 1024,
+        }
+    }
+}
+
+/// How pictures form two sides, A and B, and which of them is the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SidesConfig {
+    /// `auto`, `none`, `side-by-side`, `paired` or `unpaired`.
+    pub layout: Layout,
+    /// `AtoB` or `BtoA`.
+    pub direction: Direction,
+}
+
+/// How a folder or archive of pictures forms two sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// Folders `trainA` and `trainB` are sides, and so are `A` and `B` where they hold pictures of equal names and nothing
+    /// stands beside them. They are paired if all names are equal, unpaired if none is.
+    #[default]
+    Auto,
+    /// Not at all: each picture is a sample.
+    None,
+    /// Each picture holds A on its left half and B on its right one. Those in folders `test` and `val` are held out, where
+    /// there is a folder `train`.
+    SideBySide,
+    /// Folders `trainA` and `trainB`, or `A` and `B`, hold pictures of equal names. Those in `testA` and `testB` are held
+    /// out.
+    Paired,
+    /// The same folders, with any names.
+    Unpaired,
+}
+
+/// Which side is translated into which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// A is the source, B the target.
+    #[default]
+    AtoB,
+    /// B is the source, A the target.
+    BtoA,
+}
+
+impl Direction {
+    /// The other one.
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::AtoB => Self::BtoA,
+            Self::BtoA => Self::AtoB,
+        }
+    }
+
+    /// A and B as source and target.
+    pub fn order<T>(self, [a, b]: [T; 2]) -> [T; 2] {
+        match self {
+            Self::AtoB => [a, b],
+            Self::BtoA => [b, a],
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtoB => "AtoB",
+            Self::BtoA => "BtoA",
+        })
+    }
+}
+
+impl FromStr for Direction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "AtoB" => Ok(Self::AtoB),
+            "BtoA" => Ok(Self::BtoA),
+            other => Err(format!("direction `{other}` is not usable; accepted: AtoB, BtoA")),
         }
     }
 }

@@ -5,10 +5,16 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::DataConfig;
+use super::folder::Folder;
 use super::pictures::{Blobs, blobs_at, header, nothing_readable};
 use super::survey::Survey;
 use crate::error::{Error, Result};
 use crate::image::{Fit, Header, Picture, Shape, conform, decode};
+
+/// The names of the pictures in `folder` and in all folders below it, relative to it and in their order.
+pub fn picture_names(folder: &Path) -> Result<Vec<String>> {
+    Ok(Folder::list(folder)?.names().to_vec())
+}
 
 /// The pictures of a folder or a ZIP, in the order of their names, all with as many channels.
 pub struct PictureFiles {

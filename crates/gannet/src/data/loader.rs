@@ -1,4 +1,4 @@
-//! Batches for ever: shuffled, mirrored and decoded ahead of the consumer on threads of their own.
+//! Batches for ever: shuffled, mirrored, shifted and decoded ahead of the consumer on threads of their own.
 //!
 //! Image number `p` of the training sequence is at place `p % n` of the permutation of epoch `p / n`, and both the
 //! permutation and the mirroring are drawn from addressed streams. So the sequence depends on the seed alone: not on
@@ -15,9 +15,9 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Batch, Dataset, Sample};
+use super::{Batch, Dataset, Sides};
 use crate::error::{Error, Result};
-use crate::image::mirror;
+use crate::image::{Shape, mirror, window};
 use crate::random::{self, Purpose};
 
 /// Threads that decode, where there are that many cores. They change the speed, never the batches.
@@ -35,6 +35,8 @@ pub struct LoaderConfig {
     pub seed: u64,
     /// Whether every image is mirrored with probability 1/2.
     pub mirror: bool,
+    /// Pixels by which every image is shifted at most, in each direction.
+    pub shift: usize,
     /// Images already seen: the sequence goes on from there.
     pub start: u64,
 }
@@ -107,16 +109,16 @@ impl Drop for Loader {
 
 /// Sends batch after batch until the consumer is gone or reading fails.
 fn produce(dataset: &dyn Dataset, config: &LoaderConfig, pool: &ThreadPool, sender: &SyncSender<Result<Batch>>) {
-    let mut order = Order { n: dataset.len() as u64, seed: config.seed, current: None };
+    let mut orders = Orders::new(dataset, config.seed);
     let mut position = config.start;
     loop {
         let end = position + config.batch as u64;
-        let places: Vec<(u64, usize)> = (position..end).map(|position| (position, order.index(position))).collect();
-        let samples: Result<Vec<Sample>> = pool.install(|| {
-            places.into_par_iter().map(|(position, index)| sample(dataset, config, position, index)).collect()
+        let places: Vec<Place> = (position..end).map(|position| orders.place(position)).collect();
+        let batch = pool.install(|| match dataset.sides() {
+            Some(sides) => batch_of_sides(sides, dataset.shape(), config, &places),
+            None => batch(dataset, config, &places),
         });
-        let has_failed = samples.is_err();
-        let batch = samples.map(|samples| Batch::new(&samples, dataset.shape()));
+        let has_failed = batch.is_err();
         if sender.send(batch).is_err() || has_failed {
             return;
         }
@@ -124,18 +126,100 @@ fn produce(dataset: &dyn Dataset, config: &LoaderConfig, pool: &ThreadPool, send
     }
 }
 
-fn sample(dataset: &dyn Dataset, config: &LoaderConfig, position: u64, index: usize) -> Result<Sample> {
-    let mut sample = dataset.read(index)?;
-    if config.mirror && random::stream(config.seed, Purpose::Mirror, position).random::<bool>() {
-        mirror(&mut sample.values, dataset.shape());
+fn batch(dataset: &dyn Dataset, config: &LoaderConfig, places: &[Place]) -> Result<Batch> {
+    let shape = dataset.shape();
+    let sample = |place: &Place| {
+        let mut sample = dataset.read(place.indices[0])?;
+        View::draw(config, place.position, SOURCE).show(&mut sample.values, shape);
+        Ok(sample)
+    };
+    Ok(Batch::new(&places.par_iter().map(sample).collect::<Result<Vec<_>>>()?, shape))
+}
+
+fn batch_of_sides(sides: &dyn Sides, shape: Shape, config: &LoaderConfig, places: &[Place]) -> Result<Batch> {
+    let is_paired = sides.is_paired();
+    let read = |place: &Place| {
+        let mut both = sides.read(place.indices)?;
+        // Both of a pair move alike.
+        let streams = [SOURCE, if is_paired { SOURCE } else { TARGET }];
+        for (values, streams) in both.iter_mut().zip(streams) {
+            View::draw(config, place.position, streams).show(values, shape);
+        }
+        Ok(both)
+    };
+    let both = places.par_iter().map(read).collect::<Result<Vec<_>>>()?;
+    let pairs = is_paired.then(|| places.iter().map(|place| place.indices[0] as i64).collect());
+    Ok(Batch::of_sides(&both, pairs, shape))
+}
+
+/// Where mirroring and shifting are drawn from.
+const SOURCE: [Purpose; 2] = [Purpose::Mirror, Purpose::Shift];
+const TARGET: [Purpose; 2] = [Purpose::TargetMirror, Purpose::TargetShift];
+
+/// How an image is shown.
+struct View {
+    is_mirrored: bool,
+    /// In pixels, down and to the right.
+    shift: [isize; 2],
+}
+
+impl View {
+    fn draw(config: &LoaderConfig, position: u64, [mirror, shift]: [Purpose; 2]) -> Self {
+        let is_mirrored = config.mirror && random::stream(config.seed, mirror, position).random::<bool>();
+        if config.shift == 0 {
+            return Self { is_mirrored, shift: [0, 0] };
+        }
+        let mut rng = random::stream(config.seed, shift, position);
+        let most = config.shift as i64;
+        Self { is_mirrored, shift: [0, 1].map(|_| rng.random_range(-most..=most) as isize) }
     }
-    Ok(sample)
+
+    fn show(&self, values: &mut Vec<f32>, shape: Shape) {
+        if self.is_mirrored {
+            mirror(values, shape);
+        }
+        if self.shift != [0, 0] {
+            *values = window(values, shape, self.shift.map(|pixels| -pixels), [shape.height, shape.width]);
+        }
+    }
+}
+
+/// What comes at a position of the training sequence.
+struct Place {
+    position: u64,
+    /// Of the sample or source, and of the target.
+    indices: [usize; 2],
+}
+
+/// The orders in which samples, or sources and targets, come.
+struct Orders {
+    first: Order,
+    /// Of targets that are not paired with sources.
+    second: Option<Order>,
+}
+
+impl Orders {
+    fn new(dataset: &dyn Dataset, seed: u64) -> Self {
+        let order = |n: usize, purpose| Order { n: n as u64, seed, purpose, current: None };
+        let unpaired = dataset.sides().filter(|sides| !sides.is_paired());
+        Self {
+            first: order(dataset.len(), Purpose::Shuffle),
+            second: unpaired.map(|sides| order(sides.lens()[1], Purpose::TargetShuffle)),
+        }
+    }
+
+    fn place(&mut self, position: u64) -> Place {
+        let first = self.first.index(position);
+        let second = self.second.as_mut().map_or(first, |order| order.index(position));
+        Place { position, indices: [first, second] }
+    }
 }
 
 /// Which sample comes at which position of the training sequence.
 struct Order {
     n: u64,
     seed: u64,
+    purpose: Purpose,
     /// The epoch last asked for, and its permutation.
     current: Option<(u64, Vec<usize>)>,
 }
@@ -149,7 +233,7 @@ impl Order {
             return permutation[place];
         }
         let mut permutation: Vec<usize> = (0..self.n as usize).collect();
-        permutation.shuffle(&mut random::stream(self.seed, Purpose::Shuffle, epoch));
+        permutation.shuffle(&mut random::stream(self.seed, self.purpose, epoch));
         let index = permutation[place];
         self.current = Some((epoch, permutation));
         index
@@ -161,8 +245,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::super::Sample;
     use super::*;
-    use crate::image::Shape;
 
     /// Sample `i` has the values `i` and `-i`, side by side; reading `fails_at` fails.
     struct Numbers {
@@ -201,7 +285,7 @@ mod tests {
     }
 
     fn config(batch: usize, seed: u64) -> LoaderConfig {
-        LoaderConfig { batch, seed, mirror: false, start: 0 }
+        LoaderConfig { batch, seed, mirror: false, shift: 0, start: 0 }
     }
 
     fn loader(n: usize, config: &LoaderConfig) -> Loader {
@@ -271,5 +355,81 @@ mod tests {
         assert_eq!(results.len(), 1);
         assert!(results[0].as_ref().unwrap_err().to_string().contains("bad sample"));
         assert!(Loader::new(numbers(4), config(0, 1)).is_err());
+    }
+
+    /// Sources are numbers, targets the same numbers and a hundred; three pixels each.
+    struct Pairs {
+        is_paired: bool,
+    }
+
+    impl Dataset for Pairs {
+        fn name(&self) -> &str {
+            "pairs"
+        }
+        fn len(&self) -> usize {
+            10
+        }
+        fn shape(&self) -> Shape {
+            Shape { channels: 1, height: 1, width: 3 }
+        }
+        fn classes(&self) -> &[String] {
+            &[]
+        }
+        fn description(&self) -> &str {
+            "pairs"
+        }
+        fn read(&self, index: usize) -> Result<Sample> {
+            Err(Error::setting(format!("sample {index} was not asked for as one of two sides")))
+        }
+        fn sides(&self) -> Option<&dyn Sides> {
+            Some(self)
+        }
+    }
+
+    impl Sides for Pairs {
+        fn lens(&self) -> [usize; 2] {
+            [10, if self.is_paired { 10 } else { 7 }]
+        }
+        fn is_paired(&self) -> bool {
+            self.is_paired
+        }
+        fn read(&self, [source, target]: [usize; 2]) -> Result<[Vec<f32>; 2]> {
+            let values = |first: usize| (0..3).map(|i| first as f32 + 0.1 * i as f32).collect();
+            Ok([values(source), values(100 + target)])
+        }
+        fn shown(&self, _n: usize) -> Result<Vec<[Vec<f32>; 2]>> {
+            Ok(vec![])
+        }
+    }
+
+    fn sides(is_paired: bool, config: &LoaderConfig, n: usize) -> [Vec<f32>; 2] {
+        let mut loader = Loader::new(Arc::new(Pairs { is_paired }), config.clone()).unwrap();
+        let batches: Vec<Batch> = (0..n).map(|_| loader.next_batch().unwrap()).collect();
+        assert_eq!(batches[0].get("pair").is_ok(), is_paired);
+        ["source", "target"].map(|name| {
+            batches.iter().flat_map(|batch| batch.get(name).unwrap().clone().try_into_vec::<f32>().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn pairs_stay_together_under_mirroring_and_shifts() {
+        let config = LoaderConfig { mirror: true, shift: 2, ..config(5, 3) };
+        let [sources, targets] = sides(true, &config, 8);
+        assert!(sources.iter().zip(&targets).all(|(source, target)| (target - source - 100.0).abs() < 1e-3));
+        assert!(sources.chunks(3).any(|values| values[0] > values[1]) && sources.chunks(3).any(|v| v[0] < v[1]));
+    }
+
+    #[test]
+    fn unpaired_sides_have_orders_of_their_own_and_resume() {
+        let config = LoaderConfig { mirror: true, shift: 1, ..config(5, 3) };
+        let [sources, targets] = sides(false, &config, 14);
+        let numbers = |values: &[f32]| values.chunks(3).map(|v| v[1].floor() as usize).collect::<Vec<_>>();
+        let (sources_seen, targets_seen) = (numbers(&sources), numbers(&targets));
+        for target in 100..107 {
+            assert_eq!(targets_seen.iter().filter(|&&seen| seen == target).count(), 10);
+        }
+        assert!((0..10).all(|source| sources_seen.iter().filter(|&&seen| seen == source).count() == 7));
+        let [later, _] = sides(false, &LoaderConfig { start: 35, ..config }, 7);
+        assert_eq!(later, sources[105..]);
     }
 }

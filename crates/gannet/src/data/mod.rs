@@ -19,6 +19,9 @@ mod installed;
 mod labels;
 mod part;
 mod pictures;
+mod sides;
+mod two_sided;
+mod garment_edges;
 mod stacked_mnist;
 mod survey;
 mod synthetic;
@@ -29,8 +32,8 @@ use crate::error::Result;
 use crate::image::Shape;
 
 pub use batch::Batch;
-pub use config::{Channels, DataConfig, Size};
-pub use files::PictureFiles;
+pub use config::{Channels, DataConfig, Direction, Layout, SidesConfig, Size};
+pub use files::{PictureFiles, picture_names};
 pub use inspect::{Report, inspect};
 pub use loader::{Loader, LoaderConfig};
 pub use part::Part;
@@ -64,15 +67,42 @@ pub trait Dataset: Send + Sync {
         None
     }
 
-    /// The names of the tensors in a batch: "real", and "label" where there are classes.
+    /// The names of the tensors in a batch: "real", and "label" where there are classes; of two sides "source" and
+    /// "target", and "pair" where they belong together.
     fn yields(&self) -> Vec<&'static str> {
-        if self.classes().is_empty() { vec!["real"] } else { vec!["real", "label"] }
+        match self.sides() {
+            Some(sides) if sides.is_paired() => vec!["source", "target", "pair"],
+            Some(_) => vec!["source", "target"],
+            None if self.classes().is_empty() => vec!["real"],
+            None => vec!["real", "label"],
+        }
+    }
+
+    /// Its two sides, where it holds pictures to be translated into others; its samples are then the sources.
+    fn sides(&self) -> Option<&dyn Sides> {
+        None
     }
 
     /// Whether there is no sample; a set that opened has at least one.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Pictures of two sides, sources and targets, all of the data set's shape.
+pub trait Sides: Send + Sync {
+    /// How many sources and targets there are; neither is zero.
+    fn lens(&self) -> [usize; 2];
+
+    /// Whether each target is what the source of the same index is to become.
+    fn is_paired(&self) -> bool;
+
+    /// The source and the target at their own indices, `[C, H, W]` each, in [-1, 1]. Where they are paired, the indices are
+    /// equal, and a pair that cannot be read is replaced as a whole.
+    fn read(&self, indices: [usize; 2]) -> Result<[Vec<f32>; 2]>;
+
+    /// Up to `n` of them to look at, spread over those held out from training where there are any.
+    fn shown(&self, n: usize) -> Result<Vec<[Vec<f32>; 2]>>;
 }
 
 /// One training example.

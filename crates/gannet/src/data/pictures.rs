@@ -12,7 +12,7 @@ use super::labels::{self, Labels};
 use super::survey::Survey;
 use super::{DataConfig, Dataset, Sample};
 use crate::error::{Error, Result};
-use crate::image::{Fit, Header, Picture, Shape, conform, decode, has_an_end, probe, to_unit};
+use crate::image::{Fit, Half, Header, Picture, Shape, conform, decode, half, has_an_end, probe, to_unit};
 
 /// The optional file with labels beside the pictures.
 pub(super) const LISTING: &str = "dataset.json";
@@ -83,55 +83,51 @@ pub(super) fn labels_of(blobs: &dyn Blobs, names: &[&str]) -> Result<Labels> {
 
 /// Opens the pictures of `blobs` as a data set.
 pub(super) fn open(blobs: Box<dyn Blobs>, config: &DataConfig) -> Result<Arc<dyn Dataset>> {
+    let scan = scan(blobs.as_ref())?;
+    let kept: Vec<&str> = scan.views.iter().map(|view| blobs.names()[view.index].as_str()).collect();
+    let labels = labels_of(blobs.as_ref(), &kept)?;
+    let noun = if scan.views.len() == 1 { "image" } else { "images" };
+    let opening = format!("{} {noun} from {}", scan.views.len(), blobs.title());
+    Ok(Arc::new(PictureSet::new(blobs, scan, labels, config, &opening)))
+}
+
+/// A picture, or a half of it, whose header could be read.
+pub(super) struct View {
+    /// Its place among the blobs.
+    pub(super) index: usize,
+    /// None: the whole picture.
+    pub(super) half: Option<Half>,
+    /// Of what is viewed.
+    pub(super) header: Header,
+}
+
+/// What can be read.
+pub(super) struct Scan {
+    pub(super) views: Vec<View>,
+    /// How many files cannot.
+    pub(super) n_skipped: usize,
+}
+
+/// Reads all headers; files without a readable one are skipped with a warning.
+pub(super) fn scan(blobs: &dyn Blobs) -> Result<Scan> {
     let names = blobs.names();
-    let headers: Vec<_> = (0..names.len()).into_par_iter().map(|index| header(blobs.as_ref(), index)).collect();
-    let mut readable = Vec::new();
-    for (index, header) in headers.iter().enumerate() {
+    let headers: Vec<_> = (0..names.len()).into_par_iter().map(|index| header(blobs, index)).collect();
+    let mut views = Vec::new();
+    let mut first_problem = None;
+    for (index, header) in headers.into_iter().enumerate() {
         match header {
-            Ok(header) => readable.push((index, header)),
-            Err(reason) => tracing::warn!("skipped {}: {reason}", blobs.path().join(&names[index]).display()),
+            Ok(header) => views.push(View { index, half: None, header }),
+            Err(reason) => {
+                tracing::warn!("skipped {}: {reason}", blobs.path().join(&names[index]).display());
+                first_problem.get_or_insert(reason);
+            }
         }
     }
-    if readable.is_empty() {
-        return Err(nothing_readable(blobs.as_ref(), headers.iter().find_map(|header| header.as_ref().err())));
+    if views.is_empty() {
+        return Err(nothing_readable(blobs, first_problem.as_ref()));
     }
-    let survey = Survey::new(readable.iter().map(|(_, header)| *header));
-    let shape = survey.shape(config);
-    let readable: Vec<usize> = readable.into_iter().map(|(index, _)| index).collect();
-    let kept: Vec<&str> = readable.iter().map(|&index| names[index].as_str()).collect();
-    let Labels { classes, labels } = labels_of(blobs.as_ref(), &kept)?;
-
-    let noun = if readable.len() == 1 { "image" } else { "images" };
-    let mut description = format!("{} {noun} from {} as {shape}", readable.len(), blobs.title());
-    let conversions = survey.conversions(shape, config.fit);
-    if !conversions.is_empty() {
-        description += &format!(": {}", conversions.join(", "));
-    }
-    let n_skipped = headers.len() - readable.len();
-    if n_skipped > 0 {
-        description += &format!("; {n_skipped} unreadable skipped");
-    }
-    let entries = readable
-        .iter()
-        .enumerate()
-        .map(|(place, &index)| Entry {
-            index,
-            label: labels.get(place).copied(),
-            is_broken: AtomicBool::new(false),
-            cached: OnceLock::new(),
-        })
-        .collect();
-    Ok(Arc::new(PictureSet {
-        name: blobs.title().trim_end_matches('/').to_owned(),
-        blobs,
-        entries,
-        classes,
-        shape,
-        fit: config.fit,
-        description,
-        cache_limit: config.cache_mb.saturating_mul(1 << 20),
-        n_cached_bytes: AtomicUsize::new(0),
-    }))
+    let n_skipped = names.len() - views.len();
+    Ok(Scan { views, n_skipped })
 }
 
 /// Reads the header, and decodes the file if its end does not look like the end of a picture: it may be cut off.
@@ -159,7 +155,8 @@ pub(super) fn nothing_readable(blobs: &dyn Blobs, first_problem: Option<&String>
     Error::file(blobs.path(), format!("holds no readable image; accepted: {}; {found}", ENDINGS.join(" ")))
 }
 
-struct PictureSet {
+/// Pictures, or halves of them, brought to one shape.
+pub(super) struct PictureSet {
     name: String,
     blobs: Box<dyn Blobs>,
     entries: Vec<Entry>,
@@ -172,10 +169,11 @@ struct PictureSet {
     n_cached_bytes: AtomicUsize,
 }
 
-/// A picture whose header could be read.
+/// A sample.
 struct Entry {
     /// Its place among the blobs.
     index: usize,
+    half: Option<Half>,
     label: Option<u32>,
     /// Set once decoding has failed.
     is_broken: AtomicBool,
@@ -185,11 +183,67 @@ struct Entry {
 }
 
 impl PictureSet {
+    /// The views of `blobs` as `config` wants them. `opening` is what their description begins with.
+    pub(super) fn new(
+        blobs: Box<dyn Blobs>,
+        Scan { views, n_skipped }: Scan,
+        Labels { classes, labels }: Labels,
+        config: &DataConfig,
+        opening: &str,
+    ) -> Self {
+        let survey = Survey::new(views.iter().map(|view| &view.header));
+        let shape = survey.shape(config);
+        let mut description = format!("{opening} as {shape}");
+        let conversions = survey.conversions(shape, config.fit);
+        if !conversions.is_empty() {
+            description += &format!(": {}", conversions.join(", "));
+        }
+        if n_skipped > 0 {
+            description += &format!("; {n_skipped} unreadable skipped");
+        }
+        let entry = |(place, view): (usize, View)| Entry {
+            index: view.index,
+            half: view.half,
+            label: labels.get(place).copied(),
+            is_broken: AtomicBool::new(false),
+            cached: OnceLock::new(),
+        };
+        Self {
+            name: blobs.title().trim_end_matches('/').to_owned(),
+            entries: views.into_iter().enumerate().map(entry).collect(),
+            blobs,
+            classes,
+            shape,
+            fit: config.fit,
+            description,
+            cache_limit: config.cache_mb.saturating_mul(1 << 20),
+            n_cached_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// The sample at `index`, with nothing to stand in for it.
+    pub(super) fn attempt(&self, index: usize) -> Result<Vec<f32>, String> {
+        self.picture(&self.entries[index])
+    }
+
+    /// Says once that the sample at `index` cannot be decoded, and what becomes of it.
+    pub(super) fn report(&self, index: usize, reason: &str, consequence: &str) {
+        let entry = &self.entries[index];
+        if !entry.is_broken.swap(true, Ordering::Relaxed) {
+            let path = self.blobs.path().join(&self.blobs.names()[entry.index]);
+            tracing::warn!("{} cannot be decoded, {consequence}: {reason}", path.display());
+        }
+    }
+
     fn picture(&self, entry: &Entry) -> Result<Vec<f32>, String> {
         if let Some(picture) = entry.cached.get() {
             return Ok(to_unit(picture));
         }
-        let picture = conform(decode(&self.blobs.read(entry.index)?)?, self.shape, self.fit);
+        let mut picture = decode(&self.blobs.read(entry.index)?)?;
+        if let Some(side) = entry.half {
+            picture = half(&picture, side);
+        }
+        let picture = conform(picture, self.shape, self.fit);
         let values = to_unit(&picture);
         let n_bytes = picture.n_bytes();
         let n_before = self.n_cached_bytes.fetch_add(n_bytes, Ordering::Relaxed);
@@ -224,20 +278,15 @@ impl Dataset for PictureSet {
     /// A picture that cannot be decoded is reported once, and the next readable one stands in for it, label included.
     fn read(&self, index: usize) -> Result<Sample> {
         let mut problem = None;
-        for entry in self.entries[index..].iter().chain(&self.entries[..index]) {
+        for place in (index..self.entries.len()).chain(0..index) {
+            let entry = &self.entries[place];
             if entry.is_broken.load(Ordering::Relaxed) {
                 continue;
             }
             match self.picture(entry) {
                 Ok(values) => return Ok(Sample { values, label: entry.label }),
                 Err(reason) => {
-                    if !entry.is_broken.swap(true, Ordering::Relaxed) {
-                        let path = self.blobs.path().join(&self.blobs.names()[entry.index]);
-                        tracing::warn!(
-                            "{} cannot be decoded, the next image stands in for it: {reason}",
-                            path.display()
-                        );
-                    }
+                    self.report(place, &reason, "the next image stands in for it");
                     problem = Some(reason);
                 }
             }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    Channels, DataConfig, Dataset, Part, Size, digits, fashion_mnist, idx, pictures, stacked_mnist, synthetic,
+    Channels, DataConfig, Dataset, Part, Size, digits, fashion_mnist, garment_edges, idx, pictures, sides,
+    stacked_mnist, synthetic, two_sided,
 };
 use crate::error::{Error, Result};
 
@@ -24,6 +25,21 @@ pub const SETS: &[SetEntry] = &[
         name: "fashion-mnist",
         summary: "70,000 pieces of clothing, grey, 28x28, 10 classes; 10,000 of them are built in",
         open: |config, _| fashion_mnist::open(config),
+    },
+    SetEntry {
+        name: "garment-edges",
+        summary: "pairs for translation: the garments of fashion-mnist as line drawings (A) and as they are (B), 32x32",
+        open: |config, _| garment_edges::open(config),
+    },
+    SetEntry {
+        name: "emoji",
+        summary: "3,700 pairs for translation: emoji of Google (A) and of Twitter (B), 64x64; `data/emoji.sh` fetches them",
+        open: |config, _| two_sided::open_installed("emoji", config),
+    },
+    SetEntry {
+        name: "openmoji",
+        summary: "4,400 pairs for translation: line art (A) and colour (B), 128x128; `data/openmoji.sh` fetches them",
+        open: |config, _| two_sided::open_installed("openmoji", config),
     },
     SetEntry {
         name: "digits",
@@ -69,6 +85,10 @@ pub struct Opened {
 pub fn open(config: &DataConfig, seed: u64) -> Result<Opened> {
     let mut dataset = open_source(config, seed)?;
     if config.held_out > 0 {
+        if dataset.sides().is_some() {
+            let problem = format!("data.held_out is {}, accepted for pictures of two sides: 0", config.held_out);
+            return Err(Error::setting(problem + "; the folders testA and testB hold what is not trained on"));
+        }
         dataset = Arc::new(Part::holding_out(dataset, config.held_out)?);
     }
     let shape = dataset.shape();
@@ -94,7 +114,10 @@ fn open_source(config: &DataConfig, seed: u64) -> Result<Arc<dyn Dataset>> {
     }
     let path = Path::new(&config.source);
     if let Some(blobs) = pictures::blobs_at(path)? {
-        pictures::open(blobs, config)
+        match sides::find(blobs.as_ref(), config.sides.layout)? {
+            Some(found) => two_sided::open(blobs, found, config),
+            None => pictures::open(blobs, config),
+        }
     } else if path.is_file() {
         idx::open(path, config)
     } else {

@@ -9,7 +9,7 @@ use super::{Picture, Samples};
 
 /// One channel of some rows and columns of a picture as `[rows, columns]`, black and white becoming the two of `range`.
 /// Beyond the picture, its last row and column are repeated.
-pub fn window(
+pub fn plane(
     picture: &Picture,
     channel: usize,
     [rows, columns]: [Range<usize>; 2],
@@ -100,8 +100,8 @@ mod tests {
     #[test]
     fn a_window_repeats_the_last_row_and_column() {
         let picture = Picture::from_u8(Shape { channels: 1, height: 2, width: 2 }, vec![0, 51, 102, 255]);
-        assert_eq!(window(&picture, 0, [1..3, 0..3], [0.0, 1.0]), [0.4, 1.0, 1.0, 0.4, 1.0, 1.0]);
-        assert_eq!(window(&picture, 0, [0..1, 0..1], [-1.0, 1.0]), [-1.0]);
+        assert_eq!(plane(&picture, 0, [1..3, 0..3], [0.0, 1.0]), [0.4, 1.0, 1.0, 0.4, 1.0, 1.0]);
+        assert_eq!(plane(&picture, 0, [0..1, 0..1], [-1.0, 1.0]), [-1.0]);
     }
 
     #[test]

@@ -224,7 +224,7 @@ fn learn(dataset: &Arc<dyn Dataset>, indices: Vec<usize>, seed: u64, device: &De
     let mut player = Player::new(network, PLAYER);
     let images_total = MAX_IMAGES.min(MAX_EPOCHS * indices.len() as u64);
     let part: Arc<dyn Dataset> = Arc::new(Part::new(Arc::clone(dataset), indices));
-    let mut loader = Loader::new(part, LoaderConfig { batch: BATCH, seed, mirror: false, start: 0 })?;
+    let mut loader = Loader::new(part, LoaderConfig { batch: BATCH, seed, mirror: false, shift: 0, start: 0 })?;
     let mut moment = Moment { images_seen: 0, images_total };
     while moment.images_seen < images_total {
         let batch = loader.next_batch()?;

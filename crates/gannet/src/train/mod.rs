@@ -97,6 +97,7 @@ pub fn train(
 /// Batches of `dataset` as `config` wants them, from the image numbered `start`.
 fn loader(dataset: &Arc<dyn Dataset>, config: &Config, start: u64) -> Result<Loader> {
     let Config { data, train, .. } = config;
-    let settings = LoaderConfig { batch: train.batch, seed: config.stream_seed(), mirror: data.mirror, start };
+    let settings =
+        LoaderConfig { batch: train.batch, seed: config.stream_seed(), mirror: data.mirror, shift: data.shift, start };
     Loader::new(Arc::clone(dataset), settings)
 }

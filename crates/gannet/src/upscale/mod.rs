@@ -16,7 +16,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Picture, Samples, interleave, window};
+use crate::image::{Picture, Samples, interleave, plane};
 use crate::net::upscaler::{self, Graph, Strips, UpscalerConfig};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
@@ -156,8 +156,8 @@ impl Upscaler {
         let mut n_emitted = 0;
         for first in (0..height).step_by(plan.rows) {
             let rows = first..(first + plan.rows).min(height);
-            let plane = |channel: &usize| window(picture, *channel, [rows.clone(), columns.clone()], net.range());
-            let values: Vec<f32> = channels.images.iter().flatten().flat_map(plane).collect();
+            let shown = |channel: &usize| plane(picture, *channel, [rows.clone(), columns.clone()], net.range());
+            let values: Vec<f32> = channels.images.iter().flatten().flat_map(shown).collect();
             let shape = [channels.images.len(), net.channels(), rows.len(), columns.len()];
             let strip = Tensor::from_data(TensorData::new(values, shape), &self.device);
             let mut large = strips.push(strip);
