@@ -9,10 +9,10 @@ use toml::Table;
 
 use crate::data::{self, Batch, DataConfig, Loader, LoaderConfig, Sample};
 use crate::image::Shape;
-use crate::method::{self, Given, Method, Setting};
+use crate::method::{self, Average, Given, Method, Networks, Setting};
 use crate::run::Precision;
 use crate::train::schedule::Moment;
-use crate::{Error, Result, device, run};
+use crate::{Error, Result, device, net, run};
 
 /// Something to time.
 pub struct Workload {
@@ -126,7 +126,7 @@ pub struct Race<'a> {
 #[allow(clippy::large_enum_variant, reason = "there are as many as workloads")]
 enum Runner<'a> {
     Step { method: Box<dyn Method>, batches: [Batch; 1], moment: Moment },
-    Samples { method: Box<dyn Method>, latents: Tensor<2> },
+    Samples { network: net::Generator, latents: Tensor<2> },
     Load(Loader),
     Start(&'a Path),
 }
@@ -152,11 +152,12 @@ impl<'a> Race<'a> {
                 let (method, n_latent) = game(workload.name, shape, settings, batch)?;
                 let device = device::open(device::first_built())?;
                 let latents = Tensor::random([n, n_latent], Distribution::Default, &device);
-                (Runner::Samples { method, latents }, n)
+                let Average::Sampler(network) = method.average() else { return Err(no_sampler(workload.name)) };
+                (Runner::Samples { network: network.clone(), latents }, n)
             }
             Work::Load(source) => {
                 let config = DataConfig { source: source.into(), ..DataConfig::default() };
-                let settings = LoaderConfig { batch, seed: 0, mirror: true, start: 0 };
+                let settings = LoaderConfig { batch, seed: 0, mirror: true, shift: 0, start: 0 };
                 (Runner::Load(Loader::new(data::open(&config, 0)?.dataset, settings)?), batch)
             }
             Work::Start => (Runner::Start(program), 1),
@@ -178,8 +179,8 @@ impl<'a> Race<'a> {
                 precision.scope(|| method.step(batches, *moment))?;
                 moment.images_seen += self.batch as u64;
             }
-            Runner::Samples { method, latents } => {
-                let draw = || method.average().forward(latents.clone(), None).into_data();
+            Runner::Samples { network, latents } => {
+                let draw = || network.forward(latents.clone(), None).into_data();
                 precision.scope(|| gannet_kernels::keeping_weights(draw));
             }
             Runner::Load(loader) => {
@@ -202,8 +203,13 @@ fn game(name: &str, shape: Shape, settings: &[&str], batch: usize) -> Result<(Bo
     let config = method::of_rules(table).map_err(|error| Error::setting(format!("{name}: {error}")))?;
     let given = Given { shape, n_classes: 0, batch };
     let device = device::open(device::first_built())?.autodiff();
-    let n_latent = config.net().latent();
+    let Networks::Sampler(net) = config.net() else { return Err(no_sampler(name)) };
+    let n_latent = net.latent();
     Ok((config.build(&Setting { given, device, seed: 0 }), n_latent))
+}
+
+fn no_sampler(name: &str) -> Error {
+    Error::setting(format!("{name} makes no samples of latents, and only such games are timed"))
 }
 
 /// Multiplications and additions of all convolutions of this process so far; 0 without the feature `kernels`.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use codec::{Header, decode, decode_with_profile, encode_png, probe};
 pub(crate) use codec::{format_name, has_an_end};
-pub use fit::{Fit, conform};
+pub use fit::{Fit, conform, with_alpha_of};
 pub use resize::{Filter, resize};
 pub use sheet::{field_places, grid, scatter, scatter_over, sheet};
 pub use strip::{PngRows, interleave, plane};

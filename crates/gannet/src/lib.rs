@@ -62,6 +62,8 @@ pub mod random;
 
 mod error;
 mod generator;
+pub mod translator;
 
 pub use error::{Error, Result};
 pub use generator::{Card, Generator};
+pub use translator::Translator;

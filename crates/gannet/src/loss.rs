@@ -134,6 +134,12 @@ pub fn mean_score_generator(fake: Tensor<1>) -> Tensor<1> {
     -fake.mean()
 }
 
+/// The mean absolute difference of two batches of pictures, `[N, C, H, W]` each, over all values: what Isola et al. 2017
+/// (eq. 3) and Zhu et al. 2017 (eq. 2) call L1, up to its scale.
+pub fn absolute_difference(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+    (a - b).abs().mean()
+}
+
 /// `-log p(class)` of the softmax p of `readings` `[N, K]`, for classes `[N, K]` given as one-hots.
 pub fn cross_entropy(readings: Tensor<2>, classes: &Tensor<2>) -> Tensor<1> {
     -(log_softmax(readings, 1) * classes.clone()).sum_dim(1).mean()

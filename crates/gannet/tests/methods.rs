@@ -5,22 +5,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gannet::image::Shape;
+use gannet::data::Direction;
+use gannet::image::{Picture, Samples, Shape};
 use gannet::method::{METHODS, MethodEntry};
 use gannet::metric::modes;
 use gannet::train::event::{Event, Observer};
 use gannet::train::session::Session;
-use gannet::{Generator, data, run};
+use gannet::{Generator, Translator, data, run};
 
 fn learns_points(entry: &MethodEntry) -> bool {
     let point = Shape { channels: 2, height: 1, width: 1 };
     (entry.preset)(point).problems(&point.into()).is_empty()
 }
 
+fn translates(entry: &MethodEntry) -> bool {
+    let shape = Shape { channels: 1, height: 32, width: 32 };
+    (entry.preset)(shape).needs().contains(&"source")
+}
+
 /// A short training of `entry`, on points if it can learn them and on tiny images otherwise.
 fn session(entry: &MethodEntry, settings: &[&str]) -> Session {
-    let data = if learns_points(entry) {
-        ["data.source=two-clusters", "method.net.width=16"].as_slice()
+    let data: &[&str] = if learns_points(entry) {
+        &["data.source=two-clusters", "method.net.width=16"]
+    } else if translates(entry) {
+        &["data.source=garment-edges", "data.shift=2", "method.net.width=2", "method.patch.width=2"]
     } else {
         &["data.source=fashion-mnist", "data.size=8", "method.net.width=4"]
     };
@@ -107,6 +115,9 @@ fn every_method_leaves_a_generator_that_loads_and_samples_by_seed() {
     let folder = tempfile::tempdir().unwrap();
     for entry in METHODS {
         let run = finish(&session(entry, &["train.kimg=0.2"]), folder.path());
+        if translates(entry) {
+            continue;
+        }
         let generator = Generator::load(&run).unwrap();
         let seeds: Vec<u64> = (0..40).collect();
         let sheet = |seeds: &[u64]| generator.sheet(seeds, 8).unwrap();
@@ -121,6 +132,55 @@ fn every_method_leaves_a_generator_that_loads_and_samples_by_seed() {
         }
         assert_ne!(alone(1), alone(2), "{}", entry.name);
     }
+}
+
+#[test]
+fn every_translator_loads_and_translates_pictures_of_any_size_and_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in METHODS.iter().filter(|entry| translates(entry)) {
+        let run = finish(&session(entry, &["train.kimg=0.1", "data.channels=3"]), folder.path());
+        let error = Generator::load(&run).err().unwrap().to_string();
+        assert!(error.contains("holds a translator, expected a generator"), "{error}");
+        let translator = Translator::load(&run).unwrap();
+        for (channels, height, width) in [(1, 1, 1), (3, 33, 40), (4, 7, 64), (1, 32, 32)] {
+            let shape = Shape { channels, height, width };
+            let picture = Picture::from_u8(shape, (0..shape.n_values()).map(|i| (i * 37 % 251) as u8).collect());
+            let output = translator.translate(&picture, 0).unwrap();
+            assert!(output == translator.translate(&picture, 0).unwrap(), "{}", entry.name);
+            let expected = if channels == 4 { 4 } else { 3 };
+            assert_eq!(output.shape(), Shape { channels: expected, ..shape }, "{}", entry.name);
+            if channels == 4 {
+                let alpha = |picture: &Picture| match &picture.samples {
+                    Samples::U8(samples) => samples.iter().skip(3).step_by(4).copied().collect::<Vec<_>>(),
+                    Samples::U16(_) => panic!("a translation has 8 bits"),
+                };
+                assert_eq!(alpha(&output), alpha(&picture), "{}", entry.name);
+            }
+        }
+        let back = Direction::BtoA;
+        match translator.card().ways.len() {
+            1 => assert!(translator.towards(back).err().unwrap().to_string().ends_with("this translator goes: AtoB")),
+            _ => assert_eq!(translator.towards(back).unwrap().direction(), back),
+        }
+    }
+}
+
+#[test]
+fn what_the_data_lack_is_one_clear_error() {
+    let problem = |assignments: &[&str]| {
+        let mut table = toml::Table::new();
+        assignments.iter().for_each(|assignment| run::assign(&mut table, assignment).unwrap());
+        Session::prepare(&table).err().unwrap().to_string()
+    };
+    let error = problem(&["method.name=pix2pix", "data.source=fashion-mnist", "data.size=32"]);
+    assert!(
+        error.contains("method `pix2pix` needs `pair`, which fashion-mnist does not hold; it holds: real"),
+        "{error}"
+    );
+    let error = problem(&["method.name=dcgan", "data.source=garment-edges"]);
+    assert_eq!(error, "method `dcgan` needs `real`, which garment-edges does not hold; it holds: source, target, pair");
+    let error = problem(&["method.name=cyclegan", "data.source=garment-edges", "train.metrics=[\"fd\"]"]);
+    assert!(error.contains("train.metrics judges samples, and method `cyclegan` translates"), "{error}");
 }
 
 #[test]
@@ -209,6 +269,20 @@ fn distance(generator: &Generator, session: &Session) -> f64 {
     (differences.map(|difference| difference.powi(2)).sum::<f64>() / fakes.len() as f64).sqrt()
 }
 
+/// Mean absolute differences of held-out sources from their targets, and of what becomes of the sources.
+fn distances(translator: &Translator, session: &Session) -> [f64; 2] {
+    let shown = session.dataset().sides().unwrap().shown(50).unwrap();
+    let distance = |a: &[f32], b: &[f32]| {
+        a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / (50 * a.len()) as f64
+    };
+    let before = shown.iter().map(|[source, target]| distance(source, target)).sum();
+    let outputs = shown.iter().map(|[source, target]| {
+        let outputs = translator.values(std::slice::from_ref(source), 0);
+        distance(&outputs[0], target)
+    });
+    [before, outputs.sum()]
+}
+
 #[test]
 fn every_method_learns_two_clusters_or_tiny_garments() {
     let folder = tempfile::tempdir().unwrap();
@@ -219,7 +293,7 @@ fn every_method_learns_two_clusters_or_tiny_garments() {
         "method.generator.learning_rate=1e-3",
         "method.critic.learning_rate=1e-3",
     ];
-    for entry in METHODS {
+    for entry in METHODS.iter().filter(|entry| !translates(entry)) {
         let settings: &[&str] = match entry.name {
             "dcgan" => &["train.kimg=10", "train.batch=32", "method.net.width=16"],
             // A narrow code, or the autoencoder copies so few pixels, and a quick control.
@@ -259,6 +333,22 @@ fn every_method_learns_two_clusters_or_tiny_garments() {
 }
 
 #[test]
+fn every_translator_learns_to_fill_line_drawings() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in METHODS.iter().filter(|entry| translates(entry)) {
+        let settings: &[&str] = match entry.name {
+            "cyclegan" => &["train.kimg=6", "train.batch=4", "method.net.width=8", "method.net.blocks=2"],
+            _ => &["train.kimg=6", "train.batch=4", "method.net.width=8"],
+        };
+        let settings = [settings, &["method.patch.width=8", "data.shift=0", "train.tick_kimg=100"]].concat();
+        let session = session(entry, &settings);
+        let translator = Translator::load(finish(&session, folder.path())).unwrap();
+        let [before, after] = distances(&translator, &session);
+        assert!(after < 0.6 * before, "{}: {before} {after}", entry.name);
+    }
+}
+
+#[test]
 fn every_recipe_resolves_and_every_method_has_one() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let mut names = vec![];
@@ -267,8 +357,8 @@ fn every_recipe_resolves_and_every_method_has_one() {
         names.push(recipe["method"]["name"].as_str().unwrap().to_owned());
         match Session::prepare(&recipe) {
             Ok(session) => assert_eq!(session.config().method_name(), names.last().unwrap()),
-            // Digits are not built in; whoever lacks them is told how to get them.
-            Err(error) => assert!(error.to_string().contains("data/digits.sh"), "{}: {error}", path.display()),
+            // Some data are not built in; whoever lacks them is told how to get them.
+            Err(error) => assert!(error.to_string().contains("`bash data/"), "{}: {error}", path.display()),
         }
     }
     assert!(METHODS.iter().all(|entry| names.iter().any(|name| name == entry.name)), "{names:?}");

@@ -58,6 +58,18 @@ pub(super) fn recolour(picture: Picture, channels: usize) -> Picture {
     Picture { channels, samples, ..picture }
 }
 
+/// `picture` with the alpha of `original`, an RGBA picture of its size; 8 bits a sample.
+pub fn with_alpha_of(picture: Picture, original: Picture) -> Picture {
+    assert_eq!(original.channels, 4, "a picture of {} has no alpha", original.shape());
+    assert_eq!((picture.width, picture.height), (original.width, original.height), "both pictures have one size");
+    let shape = Shape { channels: 4, ..picture.shape() };
+    let mut samples = recolour(picture, 4).into_u8_samples();
+    for (pixel, original) in samples.chunks_exact_mut(4).zip(original.into_u8_samples().chunks_exact(4)) {
+        pixel[3] = original[3];
+    }
+    Picture::from_u8(shape, samples)
+}
+
 /// A sample's integer type.
 trait Depth: Copy + Into<u32> {
     const WHITE: u32;

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::game::{self, Game, Report, values};
-use super::{Given, Method, MethodConfig, MethodEntry, Setting, table_of};
+use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::data::Batch;
 use crate::loss::Loss;
-use crate::net::{self, Autoencoder, CriticNorm, DcganConfig, NetConfig, NetworkPlan, Subject};
+use crate::net::{Autoencoder, CriticNorm, DcganConfig, NetConfig, NetworkPlan, Subject};
 use crate::nn::state::Tensors;
 use crate::train::event::Stats;
 use crate::train::player::PlayerConfig;
@@ -70,8 +70,8 @@ impl MethodConfig for BeganConfig {
         problems
     }
 
-    fn net(&self) -> &NetConfig {
-        &self.net
+    fn net(&self) -> Networks<'_> {
+        Networks::Sampler(&self.net)
     }
 
     fn subject(&self, given: &Given) -> Subject {
@@ -150,12 +150,12 @@ impl Method for Began {
         Ok(stats)
     }
 
-    fn average(&self) -> &net::Generator {
-        &self.game.average
+    fn average(&self) -> Average<'_> {
+        Average::Sampler(&self.game.average)
     }
 
-    fn current(&self) -> net::Generator {
-        self.game.current()
+    fn current(&self) -> Option<crate::net::Generator> {
+        Some(self.game.current())
     }
 
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {

@@ -8,11 +8,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::game::{Game, Report, values};
 use super::rules::{Moves, Rules};
-use super::{Method, MethodConfig, Setting};
+use super::{Average, Method, MethodConfig, Setting};
 use crate::Result;
 use crate::augment::{Augment, diffaug};
 use crate::data::Batch;
-use crate::net::{self, Critic};
+use crate::net::Critic;
 use crate::nn::state::Tensors;
 use crate::penalty::{self, Penalty, Pull};
 use crate::random::Purpose;
@@ -108,12 +108,12 @@ impl Method for Gan {
         Ok(stats)
     }
 
-    fn average(&self) -> &net::Generator {
-        &self.game.average
+    fn average(&self) -> Average<'_> {
+        Average::Sampler(&self.game.average)
     }
 
-    fn current(&self) -> net::Generator {
-        self.game.current()
+    fn current(&self) -> Option<crate::net::Generator> {
+        Some(self.game.current())
     }
 
     fn augmented(&self, samples: Tensor<4>, rng: &mut ChaCha8Rng) -> Option<Tensor<4>> {

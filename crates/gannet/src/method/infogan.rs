@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::game::{self, Game, Report};
-use super::{Given, Method, MethodConfig, MethodEntry, Setting, rules, table_of};
+use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, rules, table_of};
 use crate::data::Batch;
 use crate::loss::{Loss, cross_entropy};
-use crate::net::{self, DcganConfig, NetConfig, NetworkPlan, ReadingCritic, Subject};
+use crate::net::{DcganConfig, NetConfig, NetworkPlan, ReadingCritic, Subject};
 use crate::nn::state::Tensors;
 use crate::random::Purpose;
 use crate::train::event::Stats;
@@ -91,8 +91,8 @@ impl MethodConfig for InfoganConfig {
         problems
     }
 
-    fn net(&self) -> &NetConfig {
-        &self.net
+    fn net(&self) -> Networks<'_> {
+        Networks::Sampler(&self.net)
     }
 
     fn subject(&self, given: &Given) -> Subject {
@@ -162,12 +162,12 @@ impl Method for Infogan {
         Ok(report.stats(Loss::NonSaturating))
     }
 
-    fn average(&self) -> &net::Generator {
-        &self.game.average
+    fn average(&self) -> Average<'_> {
+        Average::Sampler(&self.game.average)
     }
 
-    fn current(&self) -> net::Generator {
-        self.game.current()
+    fn current(&self) -> Option<crate::net::Generator> {
+        Some(self.game.current())
     }
 
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {

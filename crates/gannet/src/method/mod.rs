@@ -1,7 +1,8 @@
 //! Ways to play the game, one readable file per method, and the registry that everything else lists them from.
 //!
 //! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
-//! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it.
+//! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix` and
+//! `cyclegan`, which translate pictures.
 
 mod acgan;
 mod began;
@@ -9,6 +10,9 @@ mod gan;
 mod game;
 mod guide;
 mod infogan;
+mod pix2pix;
+mod cyclegan;
+mod pool;
 mod presets;
 mod rules;
 
@@ -18,7 +22,7 @@ use toml::Table;
 
 use crate::data::Batch;
 use crate::image::Shape;
-use crate::net::{self, NetConfig, NetworkPlan, Subject};
+use crate::net::{self, NetConfig, NetworkPlan, Subject, TranslatorConfig};
 use crate::nn::state::Tensors;
 use crate::train::event::Stats;
 use crate::train::schedule::Moment;
@@ -35,11 +39,13 @@ pub trait Method: Send {
     /// Every player's move, once. What it reports is listed in [`crate::train::event`].
     fn step(&mut self, batches: &[Batch], moment: Moment) -> Result<Stats>;
 
-    /// The averaged generator, which is what users sample from.
-    fn average(&self) -> &net::Generator;
+    /// The averaged generator, which is what users get.
+    fn average(&self) -> Average<'_>;
 
-    /// The generator as it stands, without gradients: where the game is now, before any averaging.
-    fn current(&self) -> net::Generator;
+    /// The generator as it stands, without gradients: where the game is now, before any averaging. None where it translates.
+    fn current(&self) -> Option<net::Generator> {
+        None
+    }
 
     /// `samples` as the critic is shown them; none where it sees them as they are.
     fn augmented(&self, _samples: Tensor<4>, _rng: &mut ChaCha8Rng) -> Option<Tensor<4>> {
@@ -54,6 +60,27 @@ pub trait Method: Send {
 
     /// Takes back what [`save`](Self::save) wrote, or says which tensor is missing or of another shape.
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String>;
+}
+
+/// The averaged generator of a game.
+pub enum Average<'a> {
+    /// Makes samples from latents.
+    Sampler(&'a net::Generator),
+    /// Turns sources into targets and, where there is a way back, targets into sources.
+    Translator {
+        /// From source to target.
+        forth: &'a net::Translator,
+        /// From target to source.
+        back: Option<&'a net::Translator>,
+    },
+}
+
+/// What a method's generator is made of.
+pub enum Networks<'a> {
+    /// It makes samples from latents.
+    Sampler(&'a NetConfig),
+    /// It turns pictures into pictures.
+    Translator(&'a TranslatorConfig),
 }
 
 /// What the data and the run give a method to work with.
@@ -80,7 +107,7 @@ pub trait MethodConfig: Send + Sync {
     fn problems(&self, given: &Given) -> Vec<String>;
 
     /// The networks' family and size.
-    fn net(&self) -> &NetConfig;
+    fn net(&self) -> Networks<'_>;
 
     /// What the generator makes, and what it can be asked for.
     fn subject(&self, given: &Given) -> Subject;

@@ -4,7 +4,9 @@ use std::f64::consts::SQRT_2;
 
 use super::acgan::ACGAN;
 use super::began::BEGAN;
+use super::cyclegan::CYCLEGAN;
 use super::infogan::INFOGAN;
+use super::pix2pix::PIX2PIX;
 use super::rules::{Rules, suited_net};
 use super::{MethodConfig, MethodEntry};
 use crate::image::Shape;
@@ -18,7 +20,7 @@ use crate::train::schedule::Schedule;
 /// All methods, in the order in which they are best learnt.
 pub const METHODS: &[MethodEntry] = &[
     VANILLA, LSGAN, DCGAN, HINGE, WGAN, WGAN_GP, DRAGAN, SNGAN, SAGAN, CGAN, ACGAN, PROJECTION, BIGGAN, INFOGAN, BEGAN,
-    R3GAN, CUSTOM,
+    R3GAN, PIX2PIX, CYCLEGAN, CUSTOM,
 ];
 
 type Parse = fn(toml::Table) -> Result<Box<dyn MethodConfig>, toml::de::Error>;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::gan::Gan;
-use super::{Given, Method, MethodConfig, Setting, game, table_of};
+use super::{Given, Method, MethodConfig, Networks, Setting, game, table_of};
 use crate::augment::AugmentConfig;
 use crate::image::Shape;
 use crate::loss::Loss;
@@ -191,8 +191,8 @@ impl MethodConfig for Rules {
         problems
     }
 
-    fn net(&self) -> &NetConfig {
-        &self.net
+    fn net(&self) -> Networks<'_> {
+        Networks::Sampler(&self.net)
     }
 
     fn subject(&self, given: &Given) -> Subject {

@@ -19,6 +19,9 @@ use crate::nn::{Conv2d, ConvConfig, ConvTranspose2d, Dual, Init, reflect};
 /// Sides of a picture are multiples of this: it is halved twice.
 pub(super) const MULTIPLE: usize = 4;
 
+/// The shortest side of a picture: a quarter of it is still reflected at its edges.
+pub(super) const LEAST: usize = 8;
+
 /// More residual blocks than this are taken for a typing error.
 const MAX_BLOCKS: usize = 100;
 
@@ -45,11 +48,10 @@ impl ResnetGeneratorConfig {
         let sizes = [("width", self.width, MAX_SIZE), ("blocks", self.blocks, MAX_BLOCKS)];
         let mut problems: Vec<String> =
             sizes.into_iter().filter_map(|(name, value, most)| super::out_of_range(name, value, most)).collect();
-        if ![shape.height, shape.width].iter().all(|&side| side.is_multiple_of(MULTIPLE) && side >= 2 * MULTIPLE) {
+        if ![shape.height, shape.width].iter().all(|&side| side.is_multiple_of(MULTIPLE) && side >= LEAST) {
             problems.push(format!(
-                "pictures are {shape}, the resnet translators need sides that are multiples of {MULTIPLE}, from {} up; \
-                 set data.size",
-                2 * MULTIPLE
+                "pictures are {shape}, the resnet translators need sides that are multiples of {MULTIPLE}, from {LEAST} up; set \
+                 data.size"
             ));
         }
         problems

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resnet_generator::{ResnetGenerator, ResnetGeneratorConfig};
 use super::unet::{UnetConfig, UnetGenerator};
-use super::{LayerPlan, NetworkPlan};
+use super::{LayerPlan, NetworkPlan, resnet_generator};
 use crate::image::Shape;
 use crate::nn::{BatchNorm, ConvConfig, Dual, Init, instance_norm};
 
@@ -47,11 +47,12 @@ impl TranslatorConfig {
         }
     }
 
-    /// Sides of the pictures that a translator for pictures of `shape` takes are multiples of this.
-    pub fn multiple(&self, shape: Shape) -> usize {
+    /// What the sides of a picture have to be multiples of, and the least of them, for a translator trained on pictures of
+    /// `shape`.
+    pub fn sides(&self, shape: Shape) -> [usize; 2] {
         match self {
-            Self::Unet(_) => shape.height.min(shape.width),
-            Self::Resnet(_) => super::resnet_generator::MULTIPLE,
+            Self::Unet(_) => [shape.height.min(shape.width); 2],
+            Self::Resnet(_) => [resnet_generator::MULTIPLE, resnet_generator::LEAST],
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::method::Method;
 /// `accuracy_real`, `accuracy_fake` (shares of a batch that the critic gets right, in [0, 1]),
 /// `gradient_norm_generator` and `gradient_norm_critic` (Euclidean, over all weights). Where there are such things, also
 /// `penalty` (as it is added to the critic's loss), `augment` (the augmentation's strength, in [0, 1]), `balance` and
-/// `convergence`.
+/// `convergence`; of translators `reconstruction` (from the true target), `cycle` (there and back) and `identity` (of what
+/// is a target already): mean absolute differences, unweighted.
 pub type Stats = BTreeMap<&'static str, f64>;
 
 /// One thing that happened.

@@ -7,6 +7,7 @@ pub mod ema;
 pub mod event;
 pub mod optimizer;
 pub mod player;
+mod product;
 mod record;
 pub mod schedule;
 pub mod session;

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use super::best::Judge;
 use super::doctor::{Finding, Rollback};
 use super::event::{Event, Observer};
+use super::product::{Card, Product};
 use super::schedule::Moment;
-use crate::data::Dataset;
-use crate::generator::{Card, Generator};
+use crate::data::{Dataset, Sides};
 use crate::image::{self, Picture};
-use crate::method::Method;
+use crate::method::{Average, Method};
 use crate::nn::state::Tensors;
 use crate::run::{RunDir, State, write_atomically};
-use crate::{Error, Result, net};
+use crate::{Error, Generator, Result, Translator};
 
 /// The generator that users find.
 pub(super) const DELIVERED: &str = "generator.safetensors";
@@ -32,6 +32,10 @@ const CHECKS: &str = "doctor.jsonl";
 const SHEET_COLUMNS: usize = 8;
 /// Points that it draws where the data are points.
 const POINTS_DRAWN: usize = 1000;
+
+/// Sources that it translates, and how many of them it draws in a row.
+const STRIPS_DRAWN: usize = 24;
+const STRIPS_PER_ROW: usize = 3;
 
 /// Rows of a sheet of classes; further classes are not drawn.
 const CLASSES_DRAWN: usize = 16;
@@ -65,12 +69,15 @@ impl<'a> Recorder<'a> {
         self.last_snapshot = moment.images_seen;
         if moment.images_seen == 0 {
             self.draw_reals()?;
-            self.draw_fakes("fakes_init.png", method, &self.generator(method, moment))?;
+            self.draw_fakes("fakes_init.png", method, &self.product(method, moment))?;
         }
         Ok(())
     }
 
     fn draw_reals(&self) -> Result<()> {
+        if let Some(sides) = self.dataset.sides() {
+            return self.draw_strips("reals.png", sides, None);
+        }
         let reals = self.some_reals()?;
         let sheet = match self.dataset.shape() {
             shape if shape.is_point() => image::scatter(&[], &points(&reals)),
@@ -79,9 +86,33 @@ impl<'a> Recorder<'a> {
         self.write_picture("reals.png", &sheet)
     }
 
+    fn draw_fakes(&self, name: &str, method: &dyn Method, product: &Product) -> Result<()> {
+        match (product, self.dataset.sides()) {
+            (Product::Sampler(generator), _) => self.draw_samples(name, method, generator),
+            (Product::Translator(translator), Some(sides)) => self.draw_strips(name, sides, Some(translator)),
+            (Product::Translator(_), None) => unreachable!("a translator learns from two sides"),
+        }
+    }
+
+    /// Sources and targets side by side, with what the translator makes of the sources between them. A target that is not
+    /// the source's own is left out beside a translation.
+    fn draw_strips(&self, name: &str, sides: &dyn Sides, translator: Option<&Translator>) -> Result<()> {
+        let shown = sides.shown(STRIPS_DRAWN)?;
+        let mut cells = vec![];
+        for [source, target] in shown {
+            let output = translator.map(|translator| translator.values(std::slice::from_ref(&source), 0));
+            let has_target = output.is_none() || sides.is_paired();
+            cells.push(source);
+            cells.extend(output.into_iter().flatten());
+            cells.extend(has_target.then_some(target));
+        }
+        let n_columns = if translator.is_some() && sides.is_paired() { 3 } else { 2 };
+        self.write_picture(name, &image::sheet(&cells, self.dataset.shape(), STRIPS_PER_ROW * n_columns))
+    }
+
     /// A grid of images, with a row for each class where there are classes, or points over real ones on the critic's
     /// field.
-    fn draw_fakes(&self, name: &str, method: &dyn Method, generator: &Generator) -> Result<()> {
+    fn draw_samples(&self, name: &str, method: &dyn Method, generator: &Generator) -> Result<()> {
         let seeds: Vec<u64> = (0..self.n_drawn() as u64).collect();
         let sheet = if self.dataset.shape().is_point() {
             let field = self.field(method);
@@ -118,14 +149,13 @@ impl<'a> Recorder<'a> {
         write_atomically(path, &bytes)
     }
 
-    fn generator(&self, method: &dyn Method, moment: Moment) -> Generator {
-        self.generator_of(method.average().clone(), moment)
+    fn product(&self, method: &dyn Method, moment: Moment) -> Product {
+        self.product_of(method.average(), moment)
     }
 
-    /// `network`, ready to sample.
-    pub(super) fn generator_of(&self, network: net::Generator, moment: Moment) -> Generator {
-        let card = Card { images_seen: moment.images_seen, ..self.card.clone() };
-        Generator::new(card, network, self.device.clone())
+    /// `average`, ready for use.
+    pub(super) fn product_of(&self, average: Average<'_>, moment: Moment) -> Product {
+        Product::new(&self.card, average, moment.images_seen, self.device.clone())
     }
 
     /// Waits until all that was begun is written.
@@ -138,11 +168,14 @@ impl<'a> Recorder<'a> {
         (self.memory, self.is_healthy) = (memory, is_healthy);
     }
 
-    /// Draws what was found and returns the picture's name: the generator as it stands, not its average.
+    /// Draws what was found and returns the picture's name: the generator as it stands, where a method shows it, not its
+    /// average.
     pub(super) fn draw_finding(&self, finding: &Finding, method: &dyn Method, moment: Moment) -> Result<String> {
         let kind = finding.kind.name().replace(' ', "-");
         let name = format!("finding{:06}-{kind}.png", moment.images_seen / 1000);
-        self.draw_fakes(&name, method, &self.generator_of(method.current(), moment))?;
+        let current = method.current();
+        let shown = current.as_ref().map_or(method.average(), Average::Sampler);
+        self.draw_fakes(&name, method, &self.product_of(shown, moment))?;
         Ok(name)
     }
 
@@ -166,33 +199,35 @@ impl<'a> Recorder<'a> {
 
     /// The state comes last: a process killed in between resumes from the state before and draws the same again.
     fn snapshot(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
-        let generator = self.generator(method, moment);
-        self.draw_fakes(&fakes_name(moment.images_seen), method, &generator)?;
-        self.deliver(generator, moment)?;
+        let product = self.product(method, moment);
+        self.draw_fakes(&fakes_name(moment.images_seen), method, &product)?;
+        self.deliver(product, moment)?;
         self.last_snapshot = moment.images_seen;
         let mut tensors = self.memory.clone();
         method.save(&mut tensors);
         let (images_seen, n_samples) = (moment.images_seen, self.dataset.len());
         let healthy = last_healthy(self.run.path())?;
-        self.run.save(&self.card.config, &State { images_seen, n_samples, tensors: &tensors, healthy })
+        self.run.save(self.card.config(), &State { images_seen, n_samples, tensors: &tensors, healthy })
     }
 
-    /// Makes `generator` the one that users find, unless a better one is: by the metrics where there are any, else the
+    /// Makes `product` the one that users find, unless a better one is: by the metrics where there are any, else the
     /// last one of a healthy run.
-    fn deliver(&mut self, generator: Generator, moment: Moment) -> Result<()> {
-        if self.is_to_be_measured(moment) {
-            return self.judge.measure(generator);
-        }
+    fn deliver(&mut self, product: Product, moment: Moment) -> Result<()> {
         let path = self.path(DELIVERED);
-        let is_wanted = self.card.config.train.metrics.is_empty() && self.is_healthy;
-        if is_wanted || !path.exists() { generator.save(path) } else { Ok(()) }
+        let is_wanted = self.card.config().train.metrics.is_empty() && self.is_healthy;
+        match product {
+            Product::Sampler(generator) if self.is_to_be_measured(moment) => self.judge.measure(generator),
+            product if is_wanted || !path.exists() => product.save(path),
+            _ => Ok(()),
+        }
     }
 
     /// Whether metrics are to be taken now: wherever an uninterrupted run has a snapshot, not where one was stopped.
     fn is_to_be_measured(&self, moment: Moment) -> bool {
-        let every = self.card.config.snapshot_images();
+        let config = self.card.config();
+        let every = config.snapshot_images();
         let is_regular = self.last_snapshot / every != moment.images_seen / every;
-        !self.card.config.train.metrics.is_empty() && (is_regular || moment.images_seen >= moment.images_total)
+        !config.train.metrics.is_empty() && (is_regular || moment.images_seen >= moment.images_total)
     }
 
     /// Lines that a killed process left behind its last snapshot will come again. What led to a rollback stays.

@@ -10,16 +10,16 @@ use toml::{Table, Value};
 
 use super::doctor::{Look, Progress, Watch};
 use super::event::Observer;
+use super::product::Card;
 use super::record::Recorder;
 use super::schedule::Moment;
 use super::{Outcome, best, loader, train};
 use crate::data::{self, DataConfig, Dataset};
-use crate::generator::Card;
 use crate::image::Shape;
-use crate::method::{self, Given, Method, MethodConfig, MethodEntry, Setting};
+use crate::method::{self, Given, Method, MethodConfig, MethodEntry, Networks, Setting};
 use crate::net::NetworkPlan;
 use crate::run::{Config, RunDir, TrainConfig, config, merge};
-use crate::{Error, Result, device};
+use crate::{Error, Result, device, generator, translator};
 
 /// A training that is fully settled and has not begun.
 pub struct Session {
@@ -54,6 +54,10 @@ impl Session {
                 yields.join(", ")
             )
         }));
+        if matches!(method.net(), Networks::Translator(_)) && !train.metrics.is_empty() {
+            problems
+                .push(format!("train.metrics judges samples, and method `{}` translates; accepted: none", entry.name));
+        }
         if !problems.is_empty() {
             return Err(Error::Settings(problems));
         }
@@ -185,27 +189,50 @@ impl Session {
         let mut game = self.build();
         let (images_seen, saved) = run.restore(&self.config, self.dataset.len(), &mut *game)?;
         run.set_config(&self.config)?;
-        let subject = self.method.subject(&self.given());
-        let card = Card {
-            gannet: env!("CARGO_PKG_VERSION").into(),
-            shape: self.dataset.shape(),
-            classes: self.dataset.classes().to_vec(),
-            n_classes: subject.n_classes,
-            n_codes: subject.n_codes,
-            net: self.method.net().clone(),
-            images_seen,
-            data: self.dataset.description().to_owned(),
-            score: None,
-            config: self.config.clone(),
-        };
-        let recorder = Recorder::new(run, card, Arc::clone(&self.dataset), self.device.clone());
+        let recorder = Recorder::new(run, self.card(), Arc::clone(&self.dataset), self.device.clone());
         let seed = self.config.stream_seed();
-        let look = self.config.train.doctor.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
+        let is_watched = self.config.train.doctor && !self.translates();
+        let look = is_watched.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
         let progress = Progress { images_seen, saved: &saved, ends_training };
         let mut watch = Watch::new(recorder, observers, look, &self.config, progress);
         let outcome = train(&mut *game, &self.dataset, &self.config, images_seen, &mut [&mut watch], stop)?;
         watch.recorder.finish()?;
         Ok(outcome)
+    }
+
+    /// Whether it learns to translate pictures, and not to make them.
+    pub fn translates(&self) -> bool {
+        matches!(self.method.net(), Networks::Translator(_))
+    }
+
+    /// What the delivered file will say of itself, but for the images seen.
+    fn card(&self) -> Card {
+        let (gannet, data) = (env!("CARGO_PKG_VERSION").to_owned(), self.dataset.description().to_owned());
+        let (shape, config) = (self.dataset.shape(), self.config.clone());
+        match self.method.net() {
+            Networks::Sampler(net) => {
+                let (net, subject) = (net.clone(), self.method.subject(&self.given()));
+                let (n_classes, n_codes) = (subject.n_classes, subject.n_codes);
+                let classes = self.dataset.classes().to_vec();
+                let images_seen = 0;
+                Card::Sampler(generator::Card {
+                    gannet,
+                    shape,
+                    classes,
+                    n_classes,
+                    n_codes,
+                    net,
+                    images_seen,
+                    data,
+                    score: None,
+                    config,
+                })
+            }
+            Networks::Translator(net) => {
+                let (net, ways) = (net.clone(), vec![config.data.sides.direction]);
+                Card::Translator(translator::Card { gannet, shape, net, ways, images_seen: 0, data, config })
+            }
+        }
     }
 
     fn build(&self) -> Box<dyn Method> {

@@ -10,10 +10,11 @@ use super::figures::N_OF_STEPS;
 use super::look::Look;
 use super::rhythm::Rhythm;
 use super::{Check, FIGURES, Finding, Kind, Patient, Progress, advice};
-use crate::method::Method;
+use crate::method::{Average, Method};
 use crate::nn::state::Tensors;
 use crate::run::Config;
 use crate::train::event::{Event, Observer, Stats};
+use crate::train::product::Product;
 use crate::train::record::Recorder;
 use crate::train::schedule::Moment;
 use crate::{Error, Result};
@@ -112,7 +113,10 @@ impl<'a, 'b> Watch<'a, 'b> {
 
     fn check(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
         let Some(doctor) = &mut self.doctor else { return Ok(()) };
-        let generator = self.recorder.generator_of(method.current(), moment);
+        let Some(network) = method.current() else { return Ok(()) };
+        let Product::Sampler(generator) = self.recorder.product_of(Average::Sampler(&network), moment) else {
+            return Ok(());
+        };
         let mut check = doctor.take_means(moment.images_seen);
         doctor.look.look(&generator, method, moment, &mut doctor.mean, &mut check)?;
         let line = check.to_json();
