@@ -14,6 +14,7 @@ mod sample;
 mod sweep;
 mod terminal;
 mod train;
+mod translate;
 mod upscale;
 
 use std::io::IsTerminal;
@@ -48,6 +49,8 @@ enum Verb {
     Sweep(sweep::Args),
     /// Draw samples from a trained generator
     Sample(sample::Args),
+    /// Turn pictures into others
+    Translate(translate::Args),
     /// Measure a trained generator
     Evaluate(evaluate::Args),
     /// Say what went wrong in a run, and what to try
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Translate(args) => translate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Upscale(args) => upscale::run(&args),

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     terminal.say(&format!("run     {}", run.path().display()))?;
     let outcome = heal::train(session, &run, args.treatment(), &mut [&mut terminal], &*stop_on_interrupt()?);
     terminal.finish();
-    conclude(outcome?, &run, &mut terminal)
+    conclude(outcome?, &session, &run, &mut terminal)
 }
 
 /// The share of a budget that goes into steps; the rest is for snapshots and the end.
@@ -79,11 +79,15 @@ fn dry_run(session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn conclude(outcome: Outcome, run: &RunDir, terminal: &mut Terminal) -> anyhow::Result<ExitCode> {
+fn conclude(outcome: Outcome, session: &Session, run: &RunDir, terminal: &mut Terminal) -> anyhow::Result<ExitCode> {
     let path = run.path().display();
     if outcome.is_complete {
         terminal.say(&format!("samples {path}/{}", train::fakes_name(outcome.images_seen)))?;
-        terminal.say(&format!("next    gannet sample {path} --seeds 0-63 --out samples.png"))?;
+        let next = match session.translates() {
+            true => format!("translate {path} -i PICTURE.png -o TRANSLATED.png"),
+            false => format!("sample {path} --seeds 0-63 --out samples.png"),
+        };
+        terminal.say(&format!("next    gannet {next}"))?;
         return Ok(ExitCode::SUCCESS);
     }
     terminal.say(&format!("stopped and saved; go on with: gannet train --resume {path}"))?;

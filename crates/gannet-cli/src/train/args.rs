@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use gannet::data::Direction;
 use gannet::run;
 use gannet::train::doctor::heal::{Heal, Treatment};
 use toml::Table;
@@ -20,6 +21,7 @@ Examples:
   gannet train --method projection --data photos   classes from sub-folders; sample with --class
   gannet train --data ring --kimg 300              points, and the critic's field behind them
   gannet train --config recipes/fashion-mnist-dcgan.toml --seed 2
+  gannet train --method pix2pix --data pairs --direction BtoA   folders A and B, or trainA and trainB
   gannet train --data fashion-mnist --metrics fd   deliver the best snapshot by Fréchet distance
   gannet train --resume latest --kimg 400          go on, to a new end
   gannet train --method dcgan --dry-run            settings, networks and expected time, nothing written")]
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// A named data set, a folder, a ZIP or an IDX file [default: fashion-mnist]
     #[arg(long, value_name = "NAME|PATH")]
     pub(super) data: Option<String>,
+    /// Of data with two sides, which is translated into which: AtoB or BtoA [default: AtoB]
+    #[arg(long, value_name = "AtoB|BtoA")]
+    pub(super) direction: Option<Direction>,
     /// Where the run's folder is made
     #[arg(long, default_value = "runs")]
     pub(super) outdir: PathBuf,
@@ -136,6 +141,8 @@ impl Args {
         let integer = |value: u64| i64::try_from(value).map(toml::Value::Integer);
         put("method", "name", self.method.clone().map(Into::into));
         put("data", "source", self.data.clone().map(Into::into));
+        let direction = self.direction.map(|direction| ("direction".to_owned(), direction.to_string().into()));
+        put("data", "sides", direction.map(|direction| Table::from_iter([direction]).into()));
         put("method", "condition", self.cond.clone().map(Into::into));
         put("method", "gamma", self.gamma.map(Into::into));
         put("method", "augment", self.aug.clone().map(|kind| Table::from_iter([("kind".into(), kind.into())]).into()));
