@@ -147,6 +147,8 @@ fn what_the_data_lack_is_one_clear_error() {
     );
     let error = problem(&["method.name=dcgan", "data.source=garment-edges"]);
     assert_eq!(error, "method `dcgan` needs `real`, which garment-edges does not hold; it holds: source, target, pair");
+    let error = problem(&["method.name=cyclegan", "data.source=garment-edges", "data.held_out=9"]);
+    assert!(error.starts_with("data.held_out is 9, accepted for pictures of two sides: 0"), "{error}");
     let error = problem(&["method.name=cyclegan", "data.source=garment-edges", "train.metrics=[\"fd\"]"]);
     assert!(error.contains("train.metrics judges samples, and method `cyclegan` translates"), "{error}");
 }
