@@ -57,6 +57,7 @@ pub mod bench;
 pub mod upscale;
 pub mod convert;
 pub mod onnx;
+pub mod playground;
 pub mod device;
 pub mod random;
 

@@ -39,6 +39,7 @@ pub use loader::{Loader, LoaderConfig};
 pub use part::Part;
 pub use registry::{Opened, SETS, SetEntry, open};
 pub use stacked_mnist::stacked_digits;
+pub(crate) use synthetic::on_spiral;
 pub use synthetic::{Modes, modes};
 
 /// Samples addressed by their index. Reading is safe from any thread, and the same index always gives the same sample.

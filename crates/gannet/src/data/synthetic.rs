@@ -116,7 +116,7 @@ impl Dataset for Points {
 }
 
 /// The point at `u` in [0, 1) of two turns from the centre to radius 0.9; the root spreads points evenly by length.
-fn on_spiral(u: f32) -> [f32; 2] {
+pub(crate) fn on_spiral(u: f32) -> [f32; 2] {
     let radius = u.sqrt();
     let angle = 4.0 * PI * radius;
     [0.9 * radius * angle.cos(), 0.9 * radius * angle.sin()]

@@ -92,6 +92,11 @@ impl<M: Module> Player<M> {
         self.network.clone().no_grad()
     }
 
+    /// Goes on with steps of another size, before the schedule.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.config.learning_rate = learning_rate;
+    }
+
     /// Changes the weights outside of gradient descent, as weight clipping does.
     pub fn adjust(&mut self, change: impl FnOnce(M) -> M) {
         self.network = change(self.network.clone());
