@@ -1,5 +1,7 @@
 //! A trained generator on its own: one self-describing file in, pictures out. No training code runs.
 
+mod explore;
+
 use std::path::Path;
 
 use burn::module::Module;
@@ -14,6 +16,8 @@ use crate::nn::state::{self, Tensors};
 use crate::random::{self, Purpose};
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
+
+pub use explore::Place;
 
 /// What files of these networks are called within.
 pub(crate) const KIND: &str = "generator";
@@ -142,17 +146,19 @@ impl Generator {
 
     /// The same generator, asked for one class only: by its name or its number.
     pub fn of_class(self, name: &str) -> Result<Self> {
+        Ok(Self { class: Some(self.class(name)?), ..self })
+    }
+
+    /// The number of the class called `name`, or of that number.
+    pub fn class(&self, name: &str) -> Result<usize> {
         let names = self.card.class_names();
         if names.is_empty() {
             return Err(Error::setting(format!("class `{name}` was asked for, and this generator takes no classes")));
         }
-        let is_named = |known: &&String| known.to_lowercase() == name.to_lowercase();
-        let named = names.iter().find(is_named).and_then(|found| names.iter().position(|known| known == found));
-        let numbered = name.parse().ok().filter(|&class: &usize| class < names.len());
-        match named.or(numbered) {
-            Some(class) => Ok(Self { class: Some(class), ..self }),
-            None => Err(Error::unknown("class", name, names.iter().map(String::as_str))),
-        }
+        let named = names.iter().position(|known| known.to_lowercase() == name.to_lowercase());
+        let numbered = || name.parse().ok().filter(|&class: &usize| class < names.len());
+        let unknown = || Error::unknown("class", name, names.iter().map(String::as_str));
+        named.or_else(numbered).ok_or_else(unknown)
     }
 
     /// Whether it can be asked for a class.
@@ -180,10 +186,7 @@ impl Generator {
     /// The values `[C, H, W]` of one sample per seed, in [-1, 1], of the class asked for; without one, the class is drawn
     /// from the seed where there are classes.
     pub fn values(&self, seeds: &[u64], class: Option<usize>) -> Result<Vec<Vec<f32>>> {
-        if let Some(class) = class.filter(|&class| class >= self.card.n_classes) {
-            let n_classes = self.card.n_classes;
-            return Err(Error::setting(format!("class {class} was asked for, this generator has {n_classes} classes")));
-        }
+        self.check_class(class)?;
         Ok(self.forward(&self.inputs(seeds, class)))
     }
 
@@ -247,6 +250,16 @@ impl Generator {
             image::sheet(&self.forward(&inputs.collect::<Vec<_>>()), self.card.shape, columns)
         };
         Ok((0..n_frames).map(frame).collect())
+    }
+
+    fn check_class(&self, class: Option<usize>) -> Result<()> {
+        let n_classes = self.card.n_classes;
+        match class.filter(|&class| class >= n_classes) {
+            Some(class) => {
+                Err(Error::setting(format!("class {class} was asked for, this generator has {n_classes} classes")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What the network is given for each seed.

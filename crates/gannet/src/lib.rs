@@ -57,12 +57,12 @@ pub mod bench;
 pub mod upscale;
 pub mod convert;
 pub mod onnx;
+pub mod generator;
 pub mod playground;
 pub mod device;
 pub mod random;
 
 mod error;
-mod generator;
 pub mod translator;
 
 pub use error::{Error, Result};
