@@ -11,6 +11,7 @@ mod list;
 mod numbers;
 mod recipe;
 mod sample;
+mod studio;
 mod sweep;
 mod terminal;
 mod train;
@@ -51,6 +52,8 @@ enum Verb {
     Sample(sample::Args),
     /// Turn pictures into others
     Translate(translate::Args),
+    /// See runs, generators and the game itself as a local web page
+    Studio(studio::Args),
     /// Measure a trained generator
     Evaluate(evaluate::Args),
     /// Say what went wrong in a run, and what to try
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Translate(args) => translate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Studio(args) => studio::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Upscale(args) => upscale::run(&args),

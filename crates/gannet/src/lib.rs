@@ -58,12 +58,12 @@ pub mod upscale;
 pub mod convert;
 pub mod onnx;
 pub mod generator;
+pub mod translator;
 pub mod playground;
 pub mod device;
 pub mod random;
 
 mod error;
-pub mod translator;
 
 pub use error::{Error, Result};
 pub use generator::{Card, Generator};

@@ -1,0 +1,115 @@
+//! The studio: a local web page that shows runs as they happen, explores trained generators and lets the game be watched
+//! in the plane.
+//!
+//! [`app`] is the whole of it as a service. It reads run directories and writes nothing, so that a studio that dies takes
+//! no run with it, and old or copied runs open too. Reading order: `guard` says who may ask, `runs` and `history` read
+//! what runs left, `api`, `live`, `sampling` and `playground` answer, `assets` holds the pages.
+
+mod guard;
+mod problem;
+mod runs;
+mod history;
+mod api;
+mod live;
+mod sampling;
+mod playground;
+mod openapi;
+mod assets;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use problem::Problem;
+pub use sampling::MAX_SEEDS;
+
+/// The longest body of a request, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// How long a request may take to come in and be answered; streams that have begun are not bound by it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a studio shows, and to whom.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of runs, or one run.
+    pub runs: PathBuf,
+    /// What everybody who asks has to know; none where only this machine can ask.
+    pub token: Option<String>,
+}
+
+/// What the answers share.
+struct Studio {
+    options: Options,
+    index: runs::Index,
+    samplers: sampling::Samplers,
+    games: playground::Games,
+}
+
+type Shared = Arc<Studio>;
+
+/// The studio as a service.
+pub fn app(options: Options) -> Router {
+    let studio: Shared = Arc::new(Studio {
+        index: runs::Index::new(options.runs.clone()),
+        options,
+        samplers: sampling::Samplers::default(),
+        games: playground::Games::default(),
+    });
+    Router::new()
+        .route("/api/openapi.json", get(openapi::document))
+        .route("/api/runs", get(api::list))
+        .route("/api/runs/{run}", get(api::detail))
+        .route("/api/runs/{run}/stats", get(api::stats))
+        .route("/api/runs/{run}/log", get(api::log))
+        .route("/api/runs/{run}/pictures/{picture}", get(api::picture))
+        .route("/api/runs/{run}/events", get(live::events))
+        .route("/api/runs/{run}/generator", get(sampling::describe))
+        .route("/api/sample", post(sampling::sample))
+        .route("/api/playground", get(playground::play))
+        .route("/api/playground/catalogue", get(playground::catalogue))
+        .fallback(assets::serve)
+        .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(studio.clone(), guard::check))
+        .with_state(studio)
+}
+
+/// Serves [`app`] on `listener` until `stop` ends.
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = app(options).into_make_service_with_connect_info::<SocketAddr>();
+    // Event streams never end by themselves, so that a graceful end would wait for them for ever.
+    tokio::select! {
+        outcome = async { axum::serve(listener, service).await } => outcome,
+        () = stop => Ok(()),
+    }
+}
+
+/// Answers within [`PATIENCE`], and refuses in JSON whatever was refused.
+async fn in_time(request: Request, next: Next) -> Response {
+    let Ok(response) = tokio::time::timeout(PATIENCE, next.run(request)).await else {
+        return Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response();
+    };
+    let status = response.status();
+    let is_refused = status.is_client_error() || status.is_server_error();
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_refused && !is_json {
+        return Problem::new(status, status.canonical_reason().unwrap_or("refused")).into_response();
+    }
+    response
+}
