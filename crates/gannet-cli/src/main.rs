@@ -9,6 +9,7 @@ mod extractor;
 mod interrupt;
 mod list;
 mod numbers;
+mod pictures;
 mod recipe;
 mod sample;
 mod studio;
@@ -89,8 +90,8 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
-        Verb::Translate(args) => translate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Studio(args) => studio::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Translate(args) => translate::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Upscale(args) => upscale::run(&args),

@@ -68,6 +68,28 @@ fn ctrl_c_saves_says_how_to_resume_and_loses_nothing() {
 }
 
 #[test]
+fn ctrl_c_while_translating_leaves_whole_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let tiny = "--kimg 0.032 --batch 8 --set method.net.width=2 --set method.patch.width=2";
+    succeed(folder, &format!("train --method pix2pix --data garment-edges {tiny}"));
+    std::fs::create_dir(folder.join("in")).unwrap();
+    let n_pictures = 2000;
+    for i in 0..n_pictures {
+        image::GrayImage::from_pixel(32, 32, image::Luma([i as u8])).save(folder.join(format!("in/{i}.png"))).unwrap();
+    }
+    let mut child = start(folder, "translate latest -i in -o out");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    assert!(Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap().success());
+    let n_said = 1 + lines.count();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let made: Vec<_> = std::fs::read_dir(folder.join("out")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(made.len() == n_said && n_said < n_pictures, "{n_said} said, {} made", made.len());
+    assert!(made.iter().all(|path| image::open(path).is_ok()));
+}
+
+#[test]
 fn twenty_kills_corrupt_nothing_and_lose_at_most_one_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -54,12 +54,15 @@ fn files_folders_patterns_and_pipes_are_translated() {
     assert_eq!(size(&here.join("a.png")), (1, 1));
 
     let said = succeed(here, "translate runs/00000-garment-edges-pix2pix -i in -o out");
-    assert!(said.contains("3 pictures in out"), "{said}");
+    assert_eq!(said, "out/a.png\nout/below/b.png\nout/one.png\n");
     assert_eq!(size(&here.join("out/below/b.png")), (64, 32));
     assert_eq!(fs::read(here.join("out/a.png")).unwrap(), before, "a picture depends on its neighbours");
     assert!(refusal(&run(here, "translate latest -i in -o out")).contains("is there already"));
-    succeed(here, "translate latest -i in/*.png -o some");
-    assert_eq!(fs::read_dir(here.join("some")).unwrap().count(), 2);
+    succeed(here, "translate latest -i in/*.png in/below -o some");
+    assert_eq!(fs::read_dir(here.join("some")).unwrap().count(), 3);
+    // What lies in the folder of the outputs is not taken for an input.
+    assert_eq!(succeed(here, "translate latest -i in -o in/made").lines().count(), 3);
+    assert_eq!(succeed(here, "translate latest -i in -o in/made --force").lines().count(), 3);
 
     let mut child = gannet(here)
         .args(["translate", "latest", "-i", "-", "-o", "-"])
@@ -104,18 +107,24 @@ fn what_cannot_be_translated_is_one_clear_error_and_nothing_half_written() {
     fs::write(here.join("in/b.png"), b"no picture").unwrap();
     let error = |words: &str| refusal(&run(here, words));
     assert!(error("translate nothing -i in/a.png -o o.png").contains("no run of this name"));
-    assert!(error("translate latest -i gone.png -o o.png").contains("no picture there"));
+    assert!(error("translate latest -i gone.png -o o.png").contains("cannot read gone.png"));
+    assert!(error("translate latest -i gone/*.png -o o").contains("--input gone/*.png names no picture"));
     assert!(error("translate latest -i in/b.png -o o.png").contains("in/b.png: its content is not an image"));
-    assert!(error("translate latest -i in/a.png -o o.jpg").contains("accepted: a .png, a folder, or -"));
+    assert!(
+        error("translate latest -i in/a.png -o o.jpg").contains("accepted: a name that ends in .png, a folder, or -")
+    );
     assert!(error("translate latest -i in -o -").contains("accepted: a folder"));
     let back = error("translate latest -i in/a.png -o o.png --direction BtoA");
     assert!(back.contains("this translator goes: AtoB"), "{back}");
     assert!(!here.join("o.png").exists());
     // The others of a folder are translated all the same.
-    assert!(error("translate latest -i in -o out").contains("in/b.png: its content is not an image"));
+    let said = error("translate latest -i in -o out");
+    assert!(
+        said.contains("in/b.png: its content is not an image") && said.contains("1 of 2 pictures were not translated")
+    );
     assert_eq!(fs::read_dir(here.join("out")).unwrap().count(), 1);
     fs::write(here.join("in/a.bmp"), fs::read(here.join("in/a.png")).unwrap()).unwrap();
-    assert!(error("translate latest -i in -o twice").contains("would become twice/a.png"));
+    assert!(error("translate latest -i in -o twice").contains("in/a.png would both become twice/a.png"));
 
     succeed(here, "train --method vanilla --data ring --kimg 0.2 --outdir others");
     let error = error("translate others/00000-ring-vanilla -i in/a.png -o o.png");
