@@ -3,10 +3,9 @@
 use burn::tensor::TensorData;
 
 use super::builder::{Builder, Setting, Side};
+use super::layers::{Form, Network, SAME_1, SAME_3};
 use crate::Generator;
 use crate::net::{NetConfig, ResnetRoute, Subject};
-use crate::nn::EPSILON;
-use crate::nn::state::Tensors;
 
 pub(super) fn export(generator: &Generator) -> Result<Vec<u8>, String> {
     let card = generator.card();
@@ -28,23 +27,6 @@ pub(super) fn export(generator: &Generator) -> Result<Vec<u8>, String> {
     ];
     Ok(network.onnx.finish(&samples, "samples", &sides, &metadata))
 }
-
-/// A network in the making, and the tensors it is made of.
-struct Network<'a> {
-    onnx: Builder,
-    tensors: &'a Tensors,
-}
-
-/// What a convolution is beside its weights.
-#[derive(Clone, Copy)]
-struct Form {
-    stride: i64,
-    padding: i64,
-    groups: i64,
-}
-
-const SAME_1: Form = Form { stride: 1, padding: 0, groups: 1 };
-const SAME_3: Form = Form { stride: 1, padding: 1, groups: 1 };
 
 impl Network<'_> {
     fn forward(
@@ -213,120 +195,4 @@ impl Network<'_> {
         };
         Ok(self.onnx.node("Relu", &[&y], &[]))
     }
-
-    fn conv(&mut self, x: &str, name: &str, form: Form) -> Result<String, String> {
-        let weight = self.used(name)?;
-        let bias = self.bias(name);
-        let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
-        let Form { stride, padding, groups } = form;
-        let settings = [
-            Setting::Ints("strides", &[stride; 2]),
-            Setting::Ints("pads", &[padding; 4]),
-            Setting::Int("group", groups),
-        ];
-        Ok(self.onnx.node("Conv", &inputs, &settings))
-    }
-
-    fn conv_transpose(&mut self, x: &str, name: &str, stride: i64, padding: i64) -> Result<String, String> {
-        let weight = self.used(name)?;
-        let settings = [Setting::Ints("strides", &[stride; 2]), Setting::Ints("pads", &[padding; 4])];
-        Ok(self.onnx.node("ConvTranspose", &[x, &weight], &settings))
-    }
-
-    fn linear(&mut self, x: &str, name: &str) -> Result<String, String> {
-        let weight = self.used(name)?;
-        let bias = self.bias(name);
-        let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
-        Ok(self.onnx.node("Gemm", &inputs, &[Setting::Int("transB", 1)]))
-    }
-
-    /// By running statistics; without weights of its own, as it is.
-    fn batch_norm(&mut self, x: &str, name: &str) -> Result<String, String> {
-        let n_channels = self.tensor(&format!("{name}.running_mean"))?.num_elements();
-        let mut part = |part: &str, default: f32| {
-            let name = format!("{name}.{part}");
-            let plain = TensorData::new(vec![default; n_channels], [n_channels]);
-            self.onnx.weight(&name, self.tensors.get(&name).unwrap_or(&plain))
-        };
-        let [scale, shift] = [part("weight", 1.0), part("bias", 0.0)];
-        let [mean, variance] = [part("running_mean", 0.0), part("running_var", 1.0)];
-        let inputs = [x, &scale, &shift, &mean, &variance];
-        Ok(self.onnx.node("BatchNormalization", &inputs, &[Setting::Float("epsilon", EPSILON)]))
-    }
-
-    fn leaky(&mut self, x: &str, slope: f32) -> String {
-        self.onnx.node("LeakyRelu", &[x], &[Setting::Float("alpha", slope)])
-    }
-
-    /// 0 keeps a side.
-    fn reshape(&mut self, x: &str, sides: &[usize]) -> String {
-        let sides: Vec<i64> = sides.iter().map(|side| *side as i64).collect();
-        let sides = self.onnx.numbers(&sides);
-        self.onnx.node("Reshape", &[x, &sides], &[])
-    }
-
-    fn narrow(&mut self, x: &str, axis: i64, [first, end]: [usize; 2]) -> String {
-        let [first, end, axis] = [first as i64, end as i64, axis].map(|value| self.onnx.numbers(&[value]));
-        self.onnx.node("Slice", &[x, &first, &end, &axis], &[])
-    }
-
-    fn nearest(&mut self, x: &str, size: [usize; 2]) -> String {
-        let scales = self.onnx.floats(&[1.0, 1.0, 2.0, 2.0]);
-        let settings = [
-            Setting::Text("mode", "nearest"),
-            Setting::Text("coordinate_transformation_mode", "asymmetric"),
-            Setting::Text("nearest_mode", "floor"),
-        ];
-        let large = self.onnx.node("Resize", &[x, "", &scales], &settings);
-        self.crop(&large, size)
-    }
-
-    fn crop(&mut self, x: &str, [height, width]: [usize; 2]) -> String {
-        let rows = self.narrow(x, 2, [0, height]);
-        self.narrow(&rows, 3, [0, width])
-    }
-
-    fn bias(&mut self, name: &str) -> Option<String> {
-        let name = format!("{name}.bias");
-        self.tensors.get(&name).map(|data| self.onnx.weight(&name, data))
-    }
-
-    /// The weight of a layer as it is used: spectrally normalized where the layer keeps a singular vector.
-    fn used(&mut self, name: &str) -> Result<String, String> {
-        let weight = self.tensor(&format!("{name}.weight"))?;
-        let data = match self.tensors.get(&format!("{name}.scale")) {
-            None => weight.clone(),
-            Some(left) => divided(weight, left),
-        };
-        Ok(self.onnx.weight(&format!("{name}.weight"), &data))
-    }
-
-    fn tensor(&self, name: &str) -> Result<&TensorData, String> {
-        self.tensors.get(name).ok_or_else(|| format!("it holds no tensor `{name}`"))
-    }
-
-    fn shape4(&self, name: &str) -> Result<[usize; 4], String> {
-        let shape = self.tensor(name)?.shape();
-        shape.as_slice().try_into().map_err(|_| format!("`{name}` has {} dimensions", shape.num_dims()))
-    }
-
-    fn count(&self, prefix: &str, suffix: &str) -> usize {
-        (0..).take_while(|i| self.tensors.contains_key(&format!("{prefix}{i}{suffix}"))).count()
-    }
-}
-
-/// A weight over uᵀWv, where u is the kept vector and v the unit vector along Wᵀu (Miyato et al. 2018, algorithm 1).
-fn divided(weight: &TensorData, left: &TensorData) -> TensorData {
-    let values: Vec<f64> = weight.iter::<f64>().collect();
-    let left: Vec<f64> = left.iter::<f64>().collect();
-    let n_columns = values.len() / left.len();
-    let length = |vector: &[f64]| vector.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let mut right = vec![0.0; n_columns];
-    for (row, u) in values.chunks_exact(n_columns).zip(&left) {
-        right.iter_mut().zip(row).for_each(|(sum, value)| *sum += u * value);
-    }
-    // uᵀWv for the unit vector v along Wᵀu is the length of Wᵀu.
-    let largest = length(&right) / length(&left);
-    let values: Vec<f32> = values.iter().map(|value| (value / largest) as f32).collect();
-    TensorData::new(values, weight.shape().clone())
 }

@@ -7,6 +7,7 @@
 
 mod proto;
 mod builder;
+mod layers;
 mod generator;
 mod upscaler;
 
