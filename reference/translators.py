@@ -65,12 +65,12 @@ class Unet(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, kind, n):
+    def __init__(self, kind, n, drops=False):
         super().__init__()
         bias = kind == "instance"
         pad = nn.ReflectionPad2d
         self.conv_block = nn.Sequential(
-            pad(1), nn.Conv2d(n, n, 3, bias=bias), norm(kind, n), nn.ReLU(),
+            pad(1), nn.Conv2d(n, n, 3, bias=bias), norm(kind, n), nn.ReLU(), *[nn.Dropout(0.5)] * drops,
             pad(1), nn.Conv2d(n, n, 3, bias=bias), norm(kind, n),
         )  # fmt: skip
 
@@ -79,13 +79,13 @@ class Block(nn.Module):
 
 
 class Resnet(nn.Module):
-    def __init__(self, kind, width, n_blocks, channels=3):
+    def __init__(self, kind, width, n_blocks, channels=3, drops=False):
         super().__init__()
         bias = kind == "instance"
         layers = [nn.ReflectionPad2d(3), nn.Conv2d(channels, width, 7, bias=bias), norm(kind, width), nn.ReLU()]
         for n in (width, 2 * width):
             layers += [nn.Conv2d(n, 2 * n, 3, 2, 1, bias=bias), norm(kind, 2 * n), nn.ReLU()]
-        layers += [Block(kind, 4 * width) for _ in range(n_blocks)]
+        layers += [Block(kind, 4 * width, drops) for _ in range(n_blocks)]
         for n in (2 * width, width):
             up = nn.ConvTranspose2d(2 * n, n, 3, 2, 1, output_padding=1, bias=bias)
             layers += [up, norm(kind, n), nn.ReLU()]

@@ -4,7 +4,8 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use anyhow::bail;
-use gannet::convert::{self, LAYOUTS};
+use gannet::convert::{self, LAYOUTS, Model};
+use gannet::data::Direction;
 use gannet::onnx;
 
 #[derive(clap::Args)]
@@ -18,6 +19,9 @@ pub(crate) struct Args {
     /// Whose layout the weights have [default: recognised by their names and shapes]
     #[arg(long, value_name = "NAME")]
     arch: Option<String>,
+    /// The way of a translator that an .onnx takes [default: that of its training]
+    #[arg(long, value_name = "AtoB|BtoA")]
+    direction: Option<Direction>,
     /// Replace what is there
     #[arg(long)]
     force: bool,
@@ -33,6 +37,7 @@ Examples:
   gannet convert realesrgan-x4plus.param --to x4plus.safetensors    with realesrgan-x4plus.bin beside it
   gannet convert runs/00003-cats-dcgan --to generator.onnx
   gannet convert netG_epoch_24.pth --to faces.safetensors           then: gannet sample faces.safetensors
+  gannet convert latest_net_G.pth --to zebras.safetensors           then: gannet translate zebras.safetensors
 
 Nothing in a file is run: of a pickle, only what describes tensors is read."
     )
@@ -50,7 +55,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             writeln!(stdout(), "{to}: {}", model.describe())?;
         }
         Some("onnx") => {
-            let model = convert::open(&args.file, args.arch.as_deref())?;
+            let mut model = convert::open(&args.file, args.arch.as_deref())?;
+            if let Some(direction) = args.direction {
+                model = match model {
+                    Model::Translator(translator) => Model::Translator(translator.towards(direction)?),
+                    other => {
+                        bail!("--direction {direction} is asked of {}, accepted: of a translator", other.describe())
+                    }
+                };
+            }
             onnx::write(&model, &args.to)?;
             writeln!(stdout(), "{to}: {}, as ONNX of opset {}", model.describe(), onnx::OPSET)?;
         }

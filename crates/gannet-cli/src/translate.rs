@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::bail;
+use gannet::convert::{self, Model};
 use gannet::data::Direction;
 use gannet::{Error, Translator, image, run};
 
@@ -13,10 +15,10 @@ use crate::pictures::{Files, Job, each};
 Examples:
   gannet translate latest -i drawing.png -o painted.png
   gannet translate runs/00004-pairs-pix2pix -i drawings -o painted        a folder, with all folders below it
-  gannet translate generator.safetensors -i 'drawings/*.jpg' -o painted   a pattern, in quotes
+  gannet translate latest_net_G.pth -i 'drawings/*.jpg' -o painted        a network from elsewhere; a pattern, in quotes
   gannet translate latest --direction BtoA -i - -o - < in.png > out.png   the way back, where the model has one")]
 pub(crate) struct Args {
-    /// A run (folder, number or `latest`) or a generator.safetensors that translates
+    /// A run (folder, number or `latest`), a generator.safetensors that translates, or a file that `gannet convert` reads
     model: String,
     #[command(flatten)]
     files: Files,
@@ -38,7 +40,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         run::resolve(&args.model, &args.outdir)?
     };
-    let mut translator = Translator::load(path)?;
+    let mut translator = match convert::open(&path, None)? {
+        Model::Translator(translator) => translator,
+        other => bail!("{} is {}, accepted: a network that translates", path.display(), other.describe()),
+    };
     if let Some(direction) = args.direction {
         translator = translator.towards(direction)?;
     }

@@ -10,6 +10,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use common::{gannet, run, succeed};
+use gannet::import;
+use gannet::nn::state::Tensors;
+use gannet::run::checkpoint;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage, RgbaImage};
 
 const TINY: &str = "--kimg 0.032 --batch 8 --set method.net.width=2 --set method.patch.width=2 --set data.channels=3";
@@ -128,7 +131,30 @@ fn what_cannot_be_translated_is_one_clear_error_and_nothing_half_written() {
 
     succeed(here, "train --method vanilla --data ring --kimg 0.2 --outdir others");
     let error = error("translate others/00000-ring-vanilla -i in/a.png -o o.png");
-    assert!(error.contains("holds a generator, expected a translator"), "{error}");
+    assert!(error.contains("is a generator of 2x1x1") && error.contains("a network that translates"), "{error}");
+}
+
+#[test]
+fn networks_from_elsewhere_translate_and_are_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gannet/tests/golden/translators.safetensors");
+    let tensors = import::read(golden).unwrap().tensors;
+    let state = |(name, data): (String, _)| Some((name.strip_prefix("resnet.instance.state.")?.to_owned(), data));
+    let state: Tensors = tensors.into_iter().filter_map(state).collect();
+    checkpoint::write(&here.join("net_G.safetensors"), "weights", &serde_json::json!({}), &state).unwrap();
+    picture(&here.join("a.png"), 30, 23);
+    succeed(here, "translate net_G.safetensors -i a.png -o direct.png");
+    assert_eq!(size(&here.join("direct.png")), (30, 23));
+    let said = succeed(here, "convert net_G.safetensors --to model.safetensors");
+    assert!(said.starts_with("model.safetensors: a translator of 3x128x128, AtoB: 0.0 million weights"), "{said}");
+    succeed(here, "translate model.safetensors -i a.png -o kept.png");
+    assert_eq!(fs::read(here.join("kept.png")).unwrap(), fs::read(here.join("direct.png")).unwrap());
+    succeed(here, "convert model.safetensors --to model.onnx --direction AtoB");
+    let error = |words: &str| refusal(&run(here, words));
+    assert!(error("convert model.safetensors --to back.onnx --direction BtoA").contains("this translator goes: AtoB"));
+    assert!(!here.join("back.onnx").exists());
+    assert!(error("upscale model.safetensors -i a.png -o b.png").contains("is a translator of 3x128x128"));
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::random::{self, Purpose};
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
 
-const KIND: &str = "translator";
+/// What files of these networks are called within.
+pub(crate) const KIND: &str = "translator";
 
 /// The longest side of a picture it was trained on, in pixels.
 const MAX_SIDE: usize = 4096;
@@ -63,13 +64,17 @@ impl Translator {
             ));
         }
         let (card, tensors) = checkpoint::read::<Card>(&file, KIND)?;
-        let refuse = |reason| Error::file(&file, reason);
-        let direction = check(&card, &tensors).map_err(refuse)?;
-        let device = device::open(device::first_built())?;
+        Self::of_tensors(card, &tensors).map_err(|reason| Error::file(&file, reason))
+    }
+
+    /// The translator of `card` with its weights from `tensors`, on the CPU, or what is wrong with them.
+    pub(crate) fn of_tensors(card: Card, tensors: &Tensors) -> Result<Self, String> {
+        let direction = check(&card, tensors)?;
+        let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
         let mut networks = BTreeMap::new();
         for &way in &card.ways {
             let network = card.net.init(card.shape, &mut Init::new(0, Purpose::GeneratorWeights, &device));
-            networks.insert(way, state::load(network, &way.to_string(), &tensors).map_err(refuse)?.valid());
+            networks.insert(way, state::load(network, &way.to_string(), tensors)?.valid());
         }
         Ok(Self { card, networks, direction, device })
     }
@@ -86,6 +91,13 @@ impl Translator {
         let mut tensors = Tensors::new();
         self.networks.iter().for_each(|(way, network)| state::save(network, &way.to_string(), &mut tensors));
         checkpoint::write(path.as_ref(), KIND, &self.card, &tensors)
+    }
+
+    /// The weights of the way it goes, by their names.
+    pub(crate) fn tensors(&self) -> Tensors {
+        let mut tensors = Tensors::new();
+        self.networks.get(&self.direction).into_iter().for_each(|network| state::save(network, "", &mut tensors));
+        tensors
     }
 
     /// What the file says of itself.

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{assert_close, golden, strip, tensor};
-use gannet::Card;
+use common::{assert_close, formula, golden, strip, tensor};
 use gannet::convert::{self, Model};
 use gannet::nn::Init;
 use gannet::nn::state::{self, Tensors};
-use gannet::random::Purpose;
+use gannet::random::{Purpose, stream};
 use gannet::run::checkpoint;
+use gannet::{Card, translator};
 
 fn write(folder: &Path, name: &str, tensors: &Tensors) -> PathBuf {
     let path = folder.join(name);
@@ -88,6 +88,72 @@ fn the_tutorial_s_dcgan_becomes_a_generator() {
     let made = network.forward(latents.reshape([4, 5]), None);
     assert_close("output", &made.into_data(), &from["output"], 1e-4);
     assert_eq!(gannet::Generator::load(&kept).unwrap().sample(&[0]).unwrap()[0].width, 32);
+}
+
+/// The weights of a translator of `layouts`, by the names that they have there.
+fn translator_s(from: &Tensors) -> Tensors {
+    let shape = |data: &TensorData| data.iter::<f32>().map(|side| side as usize).collect::<Vec<_>>();
+    let named = from.iter().filter_map(|(name, data)| Some((name.strip_prefix("shape:")?, shape(data))));
+    let mut weights: Tensors = named.map(|(name, shape)| (name.to_owned(), formula::tensor(name, &shape))).collect();
+    let last = ["model.26.weight", "model.23.weight"].into_iter().find(|name| weights.contains_key(*name));
+    if let Some(data) = last.and_then(|name| weights.get_mut(name)) {
+        let values: Vec<f32> = data.iter::<f32>().map(|value| value / 64.0).collect();
+        *data = TensorData::new(values, data.shape().clone());
+    }
+    weights
+}
+
+#[test]
+fn translators_are_known_by_their_modules() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = golden("layouts");
+    let device = Device::default();
+    let translator = |path: &Path| match convert::open(path, None).unwrap() {
+        Model::Translator(translator) => translator,
+        other => panic!("{}", other.describe()),
+    };
+    let networks = ["unet_128", "unet_256", "resnet_6", "resnet_9"];
+    let cases = networks.iter().flat_map(|network| ["instance", "batch"].map(|norm| format!("{network}.{norm}")));
+    for case in cases.chain(["resnet_6.drops".to_owned()]) {
+        let from = strip(&golden, &case);
+        let mut weights = translator_s(&from);
+        // What old files of instance norm remember, and how many batches were seen, is of no use.
+        let norm = if case.starts_with("unet") { "model.model.1.model.2" } else { "model.2" };
+        if case.ends_with("instance") {
+            weights.insert(format!("{norm}.running_mean"), TensorData::new(vec![9f32; 4], [4]));
+        }
+        weights.insert(format!("{norm}.num_batches_tracked"), TensorData::new(vec![9i64], [1]));
+        let path = write(folder.path(), "net_G.safetensors", &weights);
+        let translator = translator(&path);
+        translator.save(folder.path().join("kept.safetensors")).unwrap();
+        let (card, tensors) =
+            checkpoint::read::<translator::Card>(&folder.path().join("kept.safetensors"), "translator").unwrap();
+        assert_eq!(&card, translator.card());
+        let side = if case.starts_with("unet_256") || case.starts_with("resnet_9") { 256 } else { 128 };
+        assert_eq!([card.shape.height, card.shape.width], [side; 2], "{case}");
+        let init = &mut Init::new(0, Purpose::GeneratorWeights, &device);
+        let network = state::load(card.net.init(card.shape, init), "AtoB", &tensors).unwrap().valid();
+        let [height, width] = if case.starts_with("unet") { [side; 2] } else { [40, 36] };
+        let input = Tensor::<4>::from_data(formula::tensor("input", &[1, 3, height, width]), &device);
+        let made = network.forward(input, &mut stream(0, Purpose::Dropout, 0));
+        assert_close(&case, &formula::summary(&made), &from["output"], 1e-4);
+    }
+    let weights = translator_s(&strip(&golden, "resnet_6.instance"));
+    let changed = |change: &dyn Fn(&mut Tensors)| {
+        let mut weights = weights.clone();
+        change(&mut weights);
+        reason(&write(folder.path(), "wrong.safetensors", &weights), None)
+    };
+    let said = changed(&|weights| drop(weights.remove("model.12.conv_block.5.bias")));
+    assert!(said.contains("looks like resnet") && said.contains("no tensor `model.12.conv_block.5.bias`"), "{said}");
+    let one = || TensorData::new(vec![0f32], [1]);
+    let said = changed(&|weights| drop(weights.insert("model.12.conv_block.5.bias".into(), one())));
+    assert!(said.contains("`model.12.conv_block.5.bias` has shape [1], this network needs [8]"), "{said}");
+    let said = changed(&|weights| drop(weights.insert("model.99.bias".into(), one())));
+    assert!(said.contains("it also holds `model.99.bias`, which that layout has not"), "{said}");
+    let large = || TensorData::new(vec![0f32; 2000 * 3 * 49], [2000, 3, 7, 7]);
+    let said = changed(&|weights| drop(weights.insert("model.1.weight".into(), large())));
+    assert!(said.contains("such a network has") && said.contains("weights, and it holds"), "{said}");
 }
 
 /// The chain of `srvgg` as ncnn has it, its weights with 32 bits.

@@ -12,12 +12,15 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::{golden, strip, tensor};
 use gannet::convert::{self, Model};
 use gannet::image::Shape;
-use gannet::net::{DcganConfig, MlpConfig, NetConfig, R3ganConfig, ResnetConfig};
+use gannet::net::{
+    DcganConfig, MlpConfig, NetConfig, PictureNorm, R3ganConfig, ResnetConfig, ResnetGeneratorConfig, TranslatorConfig,
+    UnetConfig,
+};
 use gannet::nn::Init;
 use gannet::nn::state::{self, Tensors};
 use gannet::random::{self, Purpose};
 use gannet::run::checkpoint;
-use gannet::{Card, onnx};
+use gannet::{Card, onnx, translator};
 
 fn values(n: usize, seed: u64) -> Vec<f32> {
     random::normal(&mut random::stream(seed, Purpose::Synthetic, 1), n)
@@ -31,7 +34,11 @@ fn shaken<M: Module>(network: &M, prefix: &str) -> Tensors {
         let noise = values(data.num_elements(), i as u64);
         // A singular vector stays one, a variance positive.
         let share = if name.ends_with(".scale") { 0.0 } else { 0.05 };
-        let moved = data.iter::<f32>().zip(noise).map(|(value, noise)| value + share * noise.abs());
+        let is_variance = name.ends_with("running_var");
+        let moved = data
+            .iter::<f32>()
+            .zip(noise)
+            .map(|(value, noise)| value + share * if is_variance { noise.abs() } else { noise });
         *data = TensorData::new(moved.collect::<Vec<f32>>(), data.shape().clone());
     }
     tensors
@@ -47,6 +54,45 @@ fn write(folder: &Path, name: &str, model: &Model, inputs: &[(&str, TensorData)]
     }
     let all = inputs.iter().cloned().chain([output]).map(|(name, data)| (name.to_owned(), data)).collect();
     checkpoint::write(&path.with_extension("safetensors"), "weights", &serde_json::json!({}), &all).unwrap();
+}
+
+#[test]
+fn every_family_of_translators_is_written() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("GANNET_ONNX").map_or(temporary.path().to_path_buf(), Into::into);
+    let device = Device::default();
+    let unet = |norm| TranslatorConfig::Unet(UnetConfig { width: 3, norm, dropout: 0.5 });
+    let resnet = |norm| TranslatorConfig::Resnet(ResnetGeneratorConfig { width: 3, blocks: 2, norm });
+    for (name, net, sides) in [
+        ("unet", unet(PictureNorm::Instance), [32, 64]),
+        ("unet-batch", unet(PictureNorm::Batch), [32, 64]),
+        ("resnet-generator", resnet(PictureNorm::Instance), [20, 24]),
+        ("resnet-generator-batch", resnet(PictureNorm::Batch), [20, 24]),
+    ] {
+        let shape = Shape { channels: 3, height: 32, width: 32 };
+        let card: translator::Card = serde_json::from_value(serde_json::json!({
+            "gannet": "0", "shape": shape, "net": net, "ways": ["BtoA"], "images_seen": 0,
+            "data": "none", "config": {"data": {"source": "none"}, "method": {"name": "none"}, "train": {}},
+        }))
+        .unwrap();
+        let network = net.init(shape, &mut Init::new(1, Purpose::GeneratorWeights, &device));
+        let weights = shaken(&network, "BtoA");
+        let path = folder.join("kept-translator.safetensors");
+        checkpoint::write(&path, "translator", &card, &weights).unwrap();
+        let model = convert::open(&path, None).unwrap();
+        // What is exported drops nothing.
+        let quiet = match net {
+            TranslatorConfig::Unet(config) => TranslatorConfig::Unet(UnetConfig { dropout: 0.0, ..config }),
+            other => other,
+        };
+        let network = quiet.init(shape, &mut Init::new(1, Purpose::GeneratorWeights, &device));
+        let network = state::load(network, "BtoA", &weights).unwrap().valid();
+        let [height, width] = sides;
+        let source = TensorData::new(values(2 * 3 * height * width, 7), [2, 3, height, width]);
+        let noise = &mut random::stream(0, Purpose::Dropout, 0);
+        let made = network.forward(Tensor::from_data(source.clone(), &device), noise).into_data();
+        write(&folder, name, &model, &[("source", source)], ("target", made));
+    }
 }
 
 #[test]

@@ -1,15 +1,11 @@
 //! The generator of PyTorch's DCGAN tutorial: `main` counts transposed convolution, batch norm and ReLU, layer by layer.
 
-use toml::Table;
-
-use super::{Model, Source};
-use crate::data::DataConfig;
+use super::{Model, Source, config};
 use crate::generator::{Card, Generator};
 use crate::image::Shape;
 use crate::method;
 use crate::net::{DcganConfig, NetConfig};
 use crate::nn::state::Tensors;
-use crate::run::{Config, TrainConfig};
 
 /// Modules of `main` for each layer.
 const STEP: usize = 3;
@@ -60,10 +56,7 @@ fn named(tensors: &Tensors, n_layers: usize) -> Result<Tensors, String> {
 }
 
 fn card(source: &Source, shape: Shape, net: NetConfig) -> Result<Card, String> {
-    let table = Table::try_from(&net).map_err(|error| error.to_string())?;
-    let name = toml::Value::String(method::suited(shape).name.to_owned());
-    let method = Table::from_iter([("name".to_owned(), name), ("net".to_owned(), toml::Value::Table(table))]);
-    let data = DataConfig { source: source.file.clone(), ..DataConfig::default() };
+    let config = config(source, method::suited(shape).name, &net)?;
     Ok(Card {
         gannet: env!("CARGO_PKG_VERSION").to_owned(),
         shape,
@@ -72,9 +65,9 @@ fn card(source: &Source, shape: Shape, net: NetConfig) -> Result<Card, String> {
         n_codes: 0,
         net,
         images_seen: 0,
-        data: format!("unknown data (weights of {}, SHA-256 {})", source.file, source.sha256),
+        data: source.describe(),
         score: None,
-        config: Config { data, method, train: TrainConfig::default() },
+        config,
     })
 }
 

@@ -4,15 +4,21 @@
 //! in it runs. A file of ncnn has no names: it is known by its layers, one by one.
 
 mod dcgan;
+mod translators;
 mod basicsr;
 mod ncnn;
 
 use std::path::Path;
 
+use serde::Serialize;
+use toml::Table;
+
+use crate::data::{DataConfig, Direction};
 use crate::generator::{self, Generator};
 use crate::import::{self, Weights};
 use crate::nn::state::Tensors;
-use crate::run::checkpoint;
+use crate::run::{Config, TrainConfig, checkpoint};
+use crate::translator::{self, Translator};
 use crate::upscale::{self, Upscaler};
 use crate::{Card, Error, Result, device};
 
@@ -60,6 +66,18 @@ pub const LAYOUTS: &[Layout] = &[
         signature: "main.0.weight",
         read: dcgan::generator,
     },
+    Layout {
+        name: "unet",
+        summary: "the U-Net generator of pytorch-CycleGAN-and-pix2pix",
+        signature: "model.model.0.weight",
+        read: translators::unet,
+    },
+    Layout {
+        name: "resnet",
+        summary: "the ResNet generator of pytorch-CycleGAN-and-pix2pix",
+        signature: "model.1.weight",
+        read: translators::resnet,
+    },
 ];
 
 /// What is read: tensors, and where they are from.
@@ -69,11 +87,29 @@ struct Source<'a> {
     sha256: &'a str,
 }
 
+impl Source<'_> {
+    /// What a network says it learnt from.
+    fn describe(&self) -> String {
+        format!("unknown data (weights of {}, SHA-256 {})", self.file, self.sha256)
+    }
+}
+
+/// The settings of a training that nothing is known of, but for the family of `net` and a method that suits it.
+fn config(source: &Source, method: &str, net: &impl Serialize) -> Result<Config, String> {
+    let net = toml::Value::try_from(net).map_err(|error| error.to_string())?;
+    let name = toml::Value::String(method.to_owned());
+    let method = Table::from_iter([("name".to_owned(), name), ("net".to_owned(), net)]);
+    let data = DataConfig { source: source.file.clone(), ..DataConfig::default() };
+    Ok(Config { data, method, train: TrainConfig::default() })
+}
+
 /// A network that can be used here.
 #[allow(clippy::large_enum_variant, reason = "one of them lives as long as the program")]
 pub enum Model {
     /// Latents to samples.
     Generator(Generator),
+    /// Pictures to others of the same size.
+    Translator(Translator),
     /// Small pictures to large ones.
     Upscaler(Upscaler),
 }
@@ -83,6 +119,7 @@ impl Model {
     pub fn save(&self, path: &Path) -> Result<()> {
         match self {
             Self::Generator(generator) => generator.save(path),
+            Self::Translator(translator) => translator.save(path),
             Self::Upscaler(upscaler) => upscaler.save(path),
         }
     }
@@ -93,6 +130,12 @@ impl Model {
             Self::Generator(generator) => {
                 let Card { net, shape, .. } = generator.card();
                 format!("a generator of {shape} from {} latents", net.latent())
+            }
+            Self::Translator(translator) => {
+                let translator::Card { net, shape, ways, .. } = translator.card();
+                let ways = ways.iter().map(Direction::to_string).collect::<Vec<_>>().join(" and ");
+                let millions = net.plan(*shape).n_parameters() as f64 / 1e6;
+                format!("a translator of {shape}, {ways}: {millions:.1} million weights each way")
             }
             Self::Upscaler(upscaler) => {
                 let net = &upscaler.card().net;
@@ -116,12 +159,14 @@ pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
             &LAYOUTS[place..=place]
         }
     };
-    if path.is_dir() {
-        return Generator::load(path).map(Model::Generator);
+    let file = if path.is_dir() { path.join("generator.safetensors") } else { path.to_path_buf() };
+    if path.is_dir() && !file.exists() {
+        return Generator::load(path).map(Model::Generator); // Which says what is missing.
     }
     let device = device::open(device::first_built())?;
-    match checkpoint::kind(path)?.as_deref() {
+    match checkpoint::kind(&file)?.as_deref() {
         Some(upscale::KIND) => return Upscaler::load(path, &device).map(Model::Upscaler),
+        Some(translator::KIND) => return Translator::load(path).map(Model::Translator),
         Some(generator::KIND) => return Generator::load(path).map(Model::Generator),
         _ => {}
     }

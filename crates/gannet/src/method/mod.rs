@@ -158,6 +158,13 @@ pub fn find(name: &str) -> Result<&'static MethodEntry> {
     found.ok_or_else(|| Error::unknown("method", name, METHODS.iter().map(|entry| entry.name)))
 }
 
+/// The first method that trains networks of the family of `net` for pictures of `shape`, unless told otherwise.
+pub(crate) fn of_translator(net: &TranslatorConfig, shape: Shape) -> Option<&'static MethodEntry> {
+    let family = std::mem::discriminant(net);
+    let is_of_it = |preset: &dyn MethodConfig| matches!(preset.net(), Networks::Translator(preset) if std::mem::discriminant(preset) == family);
+    METHODS.iter().find(|entry| is_of_it((entry.preset)(shape).as_ref()))
+}
+
 /// The family under `rules` of one's own: any networks with any loss, penalty and balance.
 pub fn of_rules(rules: Table) -> std::result::Result<Box<dyn MethodConfig>, toml::de::Error> {
     presets::RULES(rules)

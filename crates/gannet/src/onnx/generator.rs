@@ -57,7 +57,7 @@ impl Network<'_> {
                 let mut x = self.reshape(&x, &[0, net.latent() + subject.n_condition(), 1, 1]);
                 for i in 0..self.count("layers.", ".conv.weight") {
                     let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
-                    x = self.conv_transpose(&x, &format!("layers.{i}.conv"), stride, padding)?;
+                    x = self.conv_transpose(&x, &format!("layers.{i}.conv"), Form { stride, padding, ..SAME_1 })?;
                     x = if self.tensors.contains_key(&format!("layers.{i}.norm.weight")) {
                         let x = self.batch_norm(&x, &format!("layers.{i}.norm"))?;
                         self.onnx.node("Relu", &[&x], &[])

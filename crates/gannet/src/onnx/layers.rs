@@ -18,17 +18,19 @@ pub(super) struct Form {
     pub(super) stride: i64,
     pub(super) padding: i64,
     pub(super) groups: i64,
+    /// Of a transposed one.
+    pub(super) output_padding: i64,
 }
 
-pub(super) const SAME_1: Form = Form { stride: 1, padding: 0, groups: 1 };
-pub(super) const SAME_3: Form = Form { stride: 1, padding: 1, groups: 1 };
+pub(super) const SAME_1: Form = Form { stride: 1, padding: 0, groups: 1, output_padding: 0 };
+pub(super) const SAME_3: Form = Form { stride: 1, padding: 1, groups: 1, output_padding: 0 };
 
 impl Network<'_> {
     pub(super) fn conv(&mut self, x: &str, name: &str, form: Form) -> Result<String, String> {
         let weight = self.used(name)?;
         let bias = self.bias(name);
         let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
-        let Form { stride, padding, groups } = form;
+        let Form { stride, padding, groups, .. } = form;
         let settings = [
             Setting::Ints("strides", &[stride; 2]),
             Setting::Ints("pads", &[padding; 4]),
@@ -37,10 +39,17 @@ impl Network<'_> {
         Ok(self.onnx.node("Conv", &inputs, &settings))
     }
 
-    pub(super) fn conv_transpose(&mut self, x: &str, name: &str, stride: i64, padding: i64) -> Result<String, String> {
+    pub(super) fn conv_transpose(&mut self, x: &str, name: &str, form: Form) -> Result<String, String> {
         let weight = self.used(name)?;
-        let settings = [Setting::Ints("strides", &[stride; 2]), Setting::Ints("pads", &[padding; 4])];
-        Ok(self.onnx.node("ConvTranspose", &[x, &weight], &settings))
+        let bias = self.bias(name);
+        let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
+        let Form { stride, padding, output_padding, .. } = form;
+        let settings = [
+            Setting::Ints("strides", &[stride; 2]),
+            Setting::Ints("pads", &[padding; 4]),
+            Setting::Ints("output_padding", &[output_padding; 2]),
+        ];
+        Ok(self.onnx.node("ConvTranspose", &inputs, &settings))
     }
 
     pub(super) fn linear(&mut self, x: &str, name: &str) -> Result<String, String> {
@@ -62,6 +71,18 @@ impl Network<'_> {
         let [mean, variance] = [part("running_mean", 0.0), part("running_var", 1.0)];
         let inputs = [x, &scale, &shift, &mean, &variance];
         Ok(self.onnx.node("BatchNormalization", &inputs, &[Setting::Float("epsilon", EPSILON)]))
+    }
+
+    /// Each of `n_channels` planes by itself.
+    pub(super) fn instance_norm(&mut self, x: &str, n_channels: usize) -> String {
+        let [ones, zeros] = [1f32, 0.0].map(|value| self.onnx.floats(&vec![value; n_channels]));
+        self.onnx.node("InstanceNormalization", &[x, &ones, &zeros], &[Setting::Float("epsilon", EPSILON)])
+    }
+
+    /// Goes on behind the edges as in a mirror, over `n` pixels.
+    pub(super) fn reflect(&mut self, x: &str, n: i64) -> String {
+        let pads = self.onnx.numbers(&[0, 0, n, n, 0, 0, n, n]);
+        self.onnx.node("Pad", &[x, &pads], &[Setting::Text("mode", "reflect")])
     }
 
     pub(super) fn leaky(&mut self, x: &str, slope: f32) -> String {

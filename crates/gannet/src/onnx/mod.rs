@@ -1,14 +1,16 @@
 //! Networks as ONNX files, for programs that know nothing of gannet.
 //!
 //! Opset 17, f32 throughout. A generator takes `latents [batch, latent]`, and where it is conditional `condition
-//! [batch, K]`, and makes `samples [batch, C, H, W]` in [-1, 1]. A network that enlarges takes `image [batch, C, height,
-//! width]` and makes `enlarged [batch, C, scale height, scale width]`, both in the range of its family, which the file's
-//! metadata say. The batch is free in both, height and width in the second.
+//! [batch, K]`, and makes `samples [batch, C, H, W]` in [-1, 1]. A translator takes `source [batch, C, height, width]` and
+//! makes `target` of the same shape, both in [-1, 1]; the file's metadata say of what the sides are multiples. A network
+//! that enlarges takes `image [batch, C, height, width]` and makes `enlarged [batch, C, scale height, scale width]`, both in
+//! the range of its family, which the metadata say. The batch is free in all, height and width in the last two.
 
 mod proto;
 mod builder;
 mod layers;
 mod generator;
+mod translator;
 mod upscaler;
 
 use std::path::Path;
@@ -23,6 +25,7 @@ pub use builder::OPSET;
 pub fn write(model: &Model, path: &Path) -> Result<()> {
     let bytes = match model {
         Model::Generator(network) => generator::export(network),
+        Model::Translator(network) => translator::export(network),
         Model::Upscaler(network) => upscaler::export(network),
     };
     write_atomically(path, &bytes.map_err(|reason| Error::file(path, reason))?)

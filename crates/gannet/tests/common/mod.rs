@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod formula;
+
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
