@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use codec::{Header, decode, decode_with_profile, encode_png, probe};
 pub(crate) use codec::{format_name, has_an_end};
-pub use fit::{Fit, conform, with_alpha_of};
+pub use fit::{Fit, conform, covering, with_alpha_of};
 pub use resize::{Filter, resize};
 pub use sheet::{field_places, grid, scatter, scatter_over, sheet};
 pub use strip::{PngRows, interleave, plane};
-pub use window::{Half, half, window};
+pub use window::{Half, crop, half, window};
 
 /// Channels, height and width of one sample. A 2-D point is 2x1x1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -39,6 +39,12 @@ pub enum Purpose {
     Resample = 13,
     /// What the doctor augments reals with; the counter is images seen.
     Look = 14,
+    /// Which part of a larger picture is shown; the counter is its position in the training sequence.
+    Part = 15,
+    /// How a training picture is made worse; the counter is its position in the training sequence.
+    Degrade = 16,
+    /// Which pixels of a training picture are taken away; the counter is its position in the training sequence.
+    Mask = 17,
     /// Order of the targets where they are not paired with sources; the counter is the epoch.
     TargetShuffle = 31,
     /// Whether a target that is not paired is mirrored; the counter is the position in the training sequence.

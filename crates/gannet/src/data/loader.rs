@@ -129,7 +129,8 @@ fn produce(dataset: &dyn Dataset, config: &LoaderConfig, pool: &ThreadPool, send
 fn batch(dataset: &dyn Dataset, config: &LoaderConfig, places: &[Place]) -> Result<Batch> {
     let shape = dataset.shape();
     let sample = |place: &Place| {
-        let mut sample = dataset.read(place.indices[0])?;
+        let mut rng = random::stream(config.seed, Purpose::Part, place.position);
+        let mut sample = dataset.read_part(place.indices[0], &mut rng)?;
         View::draw(config, place.position, SOURCE).show(&mut sample.values, shape);
         Ok(sample)
     };

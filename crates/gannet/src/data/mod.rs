@@ -28,6 +28,8 @@ mod synthetic;
 
 mod inspect;
 
+use rand_chacha::ChaCha8Rng;
+
 use crate::error::Result;
 use crate::image::Shape;
 
@@ -61,6 +63,12 @@ pub trait Dataset: Send + Sync {
 
     /// The sample at `index`, below [`Dataset::len`].
     fn read(&self, index: usize) -> Result<Sample>;
+
+    /// The sample at `index` as training is shown it: another part of it each time, drawn from `rng`, where samples are
+    /// parts of larger pictures.
+    fn read_part(&self, index: usize, _rng: &mut ChaCha8Rng) -> Result<Sample> {
+        self.read(index)
+    }
 
     /// A sample of the same kind that is never trained on, for as many indices as one likes; none where the data has
     /// none to spare.

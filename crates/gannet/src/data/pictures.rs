@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::archive::{Archive, is_zip};
@@ -12,7 +14,9 @@ use super::labels::{self, Labels};
 use super::survey::Survey;
 use super::{DataConfig, Dataset, Sample};
 use crate::error::{Error, Result};
-use crate::image::{Fit, Half, Header, Picture, Shape, conform, decode, half, has_an_end, probe, to_unit};
+use crate::image::{
+    Fit, Half, Header, Picture, Shape, conform, covering, crop, decode, half, has_an_end, probe, to_unit,
+};
 
 /// The optional file with labels beside the pictures.
 pub(super) const LISTING: &str = "dataset.json";
@@ -177,7 +181,7 @@ struct Entry {
     label: Option<u32>,
     /// Set once decoding has failed.
     is_broken: AtomicBool,
-    /// The conformed picture, where memory allows. Nothing is ever evicted: in a shuffled order every picture is as
+    /// The conformed picture, or with [`Fit::Part`] the whole one, where memory allows. Nothing is ever evicted: in a shuffled order every picture is as
     /// likely to come next as any other, so a fixed subset serves as well as the best policy would.
     cached: OnceLock<Picture>,
 }
@@ -223,7 +227,7 @@ impl PictureSet {
 
     /// The sample at `index`, with nothing to stand in for it.
     pub(super) fn attempt(&self, index: usize) -> Result<Vec<f32>, String> {
-        self.picture(&self.entries[index])
+        self.values(&self.entries[index], None)
     }
 
     /// Says once that the sample at `index` cannot be decoded, and what becomes of it.
@@ -235,22 +239,55 @@ impl PictureSet {
         }
     }
 
-    fn picture(&self, entry: &Entry) -> Result<Vec<f32>, String> {
+    /// What is shown of `entry`: the part that `rng` draws where there is a choice, else the middle.
+    fn values(&self, entry: &Entry, rng: Option<&mut ChaCha8Rng>) -> Result<Vec<f32>, String> {
         if let Some(picture) = entry.cached.get() {
-            return Ok(to_unit(picture));
+            return Ok(self.shown(picture, rng));
         }
         let mut picture = decode(&self.blobs.read(entry.index)?)?;
         if let Some(side) = entry.half {
             picture = half(&picture, side);
         }
-        let picture = conform(picture, self.shape, self.fit);
-        let values = to_unit(&picture);
+        let picture = match self.fit {
+            Fit::Part => covering(picture, self.shape),
+            _ => conform(picture, self.shape, self.fit),
+        };
+        let values = self.shown(&picture, rng);
         let n_bytes = picture.n_bytes();
         let n_before = self.n_cached_bytes.fetch_add(n_bytes, Ordering::Relaxed);
         if n_before + n_bytes > self.cache_limit || entry.cached.set(picture).is_err() {
             self.n_cached_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
         }
         Ok(values)
+    }
+
+    fn shown(&self, picture: &Picture, rng: Option<&mut ChaCha8Rng>) -> Vec<f32> {
+        let Shape { height, width, .. } = self.shape;
+        let spare = [picture.height - height, picture.width - width];
+        let first = match rng {
+            Some(rng) => spare.map(|spare| rng.random_range(0..=spare)),
+            None => spare.map(|spare| spare / 2),
+        };
+        if spare == [0, 0] { to_unit(picture) } else { to_unit(&crop(picture, first, [height, width])) }
+    }
+
+    /// A picture that cannot be decoded is reported once, and the next readable one stands in for it, label included.
+    fn first_readable(&self, index: usize, mut rng: Option<&mut ChaCha8Rng>) -> Result<Sample> {
+        let mut problem = None;
+        for place in (index..self.entries.len()).chain(0..index) {
+            let entry = &self.entries[place];
+            if entry.is_broken.load(Ordering::Relaxed) {
+                continue;
+            }
+            match self.values(entry, rng.as_deref_mut()) {
+                Ok(values) => return Ok(Sample { values, label: entry.label }),
+                Err(reason) => {
+                    self.report(place, &reason, "the next image stands in for it");
+                    problem = Some(reason);
+                }
+            }
+        }
+        Err(nothing_readable(self.blobs.as_ref(), problem.as_ref()))
     }
 }
 
@@ -275,23 +312,12 @@ impl Dataset for PictureSet {
         &self.description
     }
 
-    /// A picture that cannot be decoded is reported once, and the next readable one stands in for it, label included.
     fn read(&self, index: usize) -> Result<Sample> {
-        let mut problem = None;
-        for place in (index..self.entries.len()).chain(0..index) {
-            let entry = &self.entries[place];
-            if entry.is_broken.load(Ordering::Relaxed) {
-                continue;
-            }
-            match self.picture(entry) {
-                Ok(values) => return Ok(Sample { values, label: entry.label }),
-                Err(reason) => {
-                    self.report(place, &reason, "the next image stands in for it");
-                    problem = Some(reason);
-                }
-            }
-        }
-        Err(nothing_readable(self.blobs.as_ref(), problem.as_ref()))
+        self.first_readable(index, None)
+    }
+
+    fn read_part(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Sample> {
+        self.first_readable(index, Some(rng))
     }
 }
 
@@ -430,6 +456,26 @@ mod tests {
             assert_eq!(first, set.read(0).unwrap());
             assert_eq!(n_reads.lock().unwrap()[0], expected);
         }
+    }
+
+    #[test]
+    fn parts_of_pictures_are_drawn_for_training_and_are_the_middle_elsewhere() {
+        let pixels = image::GrayImage::from_fn(20, 12, |x, y| image::Luma([(12 * x + y) as u8]));
+        let (blobs, n_reads) = memory(vec![("1.png", file(&DynamicImage::ImageLuma8(pixels), ImageFormat::Png))]);
+        let config = DataConfig { size: "4".parse().unwrap(), fit: Fit::Part, ..DataConfig::default() };
+        let set = open(blobs, &config).unwrap();
+        assert_eq!(set.description(), "1 image from memory/ as 1x4x4: 1 shown in parts");
+        let first = |sample: Sample| ((sample.values[0] + 1.0) * 127.5).round() as u8;
+        assert_eq!(first(set.read(0).unwrap()), 12 * 8 + 4);
+        let part = |counter| {
+            let mut rng = crate::random::stream(1, crate::random::Purpose::Part, counter);
+            first(set.read_part(0, &mut rng).unwrap())
+        };
+        let parts: std::collections::BTreeSet<u8> = (0..500).map(part).collect();
+        // 17 x 9 places, of which a few are missed.
+        assert!((120..=153).contains(&parts.len()) && parts.contains(&0), "{}", parts.len());
+        assert_eq!(part(7), part(7));
+        assert_eq!(n_reads.lock().unwrap()[0], 1);
     }
 
     #[test]

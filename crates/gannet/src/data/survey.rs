@@ -66,7 +66,10 @@ impl Survey {
             _ => [(n_opaque, "given opaque alpha"), (self.n_grey_alpha, "grey with alpha to RGBA")],
         };
         let n_resized = self.sizes.iter().filter(|(size, _)| **size != (shape.width, shape.height)).map(|(_, n)| n);
-        let resized = format!("resized ({fit})");
+        let resized = match fit {
+            Fit::Part => "shown in parts".to_owned(),
+            _ => format!("resized ({fit})"),
+        };
         let [first, second] = colours;
         [first, second, (self.n_deep, "16-bit"), (n_resized.sum(), resized.as_str())]
             .into_iter()

@@ -9,7 +9,7 @@ use super::pictures::{self, Blobs, PictureSet, Scan, View, nothing_readable, sca
 use super::sides::{Found, find};
 use super::{DataConfig, Dataset, Layout, Sample, Sides, installed};
 use crate::error::{Error, Result};
-use crate::image::{Half, Header, Shape};
+use crate::image::{Fit, Half, Header, Shape};
 
 /// How far the proportions of a pair may differ: a pixel in a hundred, for files that were resized and rounded.
 const PROPORTION_TOLERANCE: f64 = 0.01;
@@ -48,7 +48,7 @@ pub(super) fn open(blobs: Box<dyn Blobs>, found: Found, config: &DataConfig) -> 
         }
         false => sides.map(|side| side.into_iter().filter(|at| headers.contains_key(at)).collect::<Vec<_>>()),
     });
-    check(blobs.as_ref(), &sets, &headers, is_paired, are_halves)?;
+    check(blobs.as_ref(), &sets, &headers, (is_paired, are_halves), config.fit)?;
     for (side, half) in sets.iter_mut().flat_map(|sides| sides.iter_mut().zip([Half::Left, Half::Right])) {
         for place in side {
             let mut header = headers[place];
@@ -77,11 +77,14 @@ fn check(
     blobs: &dyn Blobs,
     sets: &[[Vec<usize>; 2]; 2],
     headers: &BTreeMap<usize, Header>,
-    is_paired: bool,
-    are_halves: bool,
+    (is_paired, are_halves): (bool, bool),
+    fit: Fit,
 ) -> Result<()> {
     if sets[0].iter().any(Vec::is_empty) {
         return Err(nothing_readable(blobs, None));
+    }
+    if fit == Fit::Part {
+        return Err(Error::setting("data.fit is part, accepted for data of two sides: crop, pad, stretch"));
     }
     let name = |place: usize| format!("`{}`", blobs.names()[place]);
     let size = |place: usize| format!("{}x{}", headers[&place].width, headers[&place].height);

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::resize::{Filter, resize, resize_centre};
+use super::window::crop;
 use super::{Picture, Samples, Shape};
 
 /// What happens to a picture whose proportions differ from the shape asked for.
@@ -18,6 +19,9 @@ pub enum Fit {
     Pad,
     /// Scale width and height separately.
     Stretch,
+    /// Keep the pixels as they are and show a part of them: in training another one each time, elsewhere the middle. Only a
+    /// picture that is too small for a part is scaled, until it covers one.
+    Part,
 }
 
 impl fmt::Display for Fit {
@@ -26,6 +30,7 @@ impl fmt::Display for Fit {
             Self::Crop => "crop",
             Self::Pad => "pad",
             Self::Stretch => "stretch",
+            Self::Part => "part",
         })
     }
 }
@@ -45,7 +50,24 @@ pub fn conform(picture: Picture, shape: Shape, fit: Fit) -> Picture {
         Fit::Stretch => resize(picture, shape.height, shape.width, Filter::Lanczos3),
         Fit::Crop => resize_centre(picture, shape.height, shape.width, Filter::Lanczos3),
         Fit::Pad => letterbox(picture, shape),
+        Fit::Part => {
+            let picture = covering(picture, shape);
+            let first = [(picture.height - shape.height) / 2, (picture.width - shape.width) / 2];
+            crop(&picture, first, [shape.height, shape.width])
+        }
     }
+}
+
+/// `picture` with the channels of `shape`, scaled up until it covers `shape` where it does not.
+pub fn covering(picture: Picture, shape: Shape) -> Picture {
+    let picture = recolour(picture, shape.channels);
+    let scale = (shape.width as f64 / picture.width as f64).max(shape.height as f64 / picture.height as f64);
+    if scale <= 1.0 {
+        return picture;
+    }
+    let scaled = |side: usize, least: usize| ((side as f64 * scale).round() as usize).max(least);
+    let (height, width) = (scaled(picture.height, shape.height), scaled(picture.width, shape.width));
+    resize(picture, height, width, Filter::Lanczos3)
 }
 
 /// The same picture with `channels` channels.
@@ -164,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_fit_gives_the_shape_asked_for() {
-        for fit in [Fit::Crop, Fit::Pad, Fit::Stretch] {
+        for fit in [Fit::Crop, Fit::Pad, Fit::Stretch, Fit::Part] {
             for target in [shape(1, 5, 9), shape(3, 64, 64), shape(4, 48, 1), shape(3, 1, 100)] {
                 assert_eq!(conform(halves(30, 20), target, fit).shape(), target, "{fit}");
             }
@@ -182,6 +204,15 @@ mod tests {
         assert_eq!(bytes(&padded)[59], 255);
         let stretched = conform(halves(40, 10), shape(1, 10, 10), Fit::Stretch);
         assert_eq!((bytes(&stretched)[0], bytes(&stretched)[99]), (0, 255));
+    }
+
+    #[test]
+    fn a_part_is_not_scaled_unless_it_has_to_be() {
+        let columns =
+            |width: usize| Picture::from_u8(shape(1, 8, width), (0..8 * width).map(|i| (i % width) as u8).collect());
+        let middle = conform(columns(40), shape(1, 4, 10), Fit::Part);
+        assert_eq!(bytes(&middle)[..10], [15, 16, 17, 18, 19, 20, 21, 22, 23, 24]);
+        assert_eq!(covering(columns(40), shape(3, 16, 16)).shape(), shape(3, 16, 80));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Looks at parts of a picture, and behind its edges, where it goes on as in mirrors.
 
+use std::ops::Range;
+
 use super::{Picture, Samples, Shape};
 
 /// A half of a picture.
@@ -18,18 +20,25 @@ pub fn half(picture: &Picture, half: Half) -> Picture {
         Half::Left => 0..middle,
         Half::Right => middle..picture.width,
     };
-    let width = columns.len();
-    let range = columns.start * picture.channels..columns.end * picture.channels;
+    crop(picture, [0, columns.start], [picture.height, columns.len()])
+}
+
+/// The `height` x `width` pixels of `picture` from row `top` and column `left` on; all of them lie within.
+pub fn crop(picture: &Picture, [top, left]: [usize; 2], [height, width]: [usize; 2]) -> Picture {
+    assert!(top + height <= picture.height && left + width <= picture.width, "a part lies within its picture");
     let row = picture.width * picture.channels;
+    let rows = top * row..(top + height) * row;
+    let columns = left * picture.channels..(left + width) * picture.channels;
     let samples = match &picture.samples {
-        Samples::U8(samples) => {
-            Samples::U8(samples.chunks_exact(row).flat_map(|row| &row[range.clone()]).copied().collect())
-        }
-        Samples::U16(samples) => {
-            Samples::U16(samples.chunks_exact(row).flat_map(|row| &row[range.clone()]).copied().collect())
-        }
+        Samples::U8(samples) => Samples::U8(cut(&samples[rows], row, columns)),
+        Samples::U16(samples) => Samples::U16(cut(&samples[rows], row, columns)),
     };
-    Picture { width, samples, ..*picture }
+    Picture { width, height, samples, ..*picture }
+}
+
+/// `columns` of rows of `length` samples.
+fn cut<S: Copy>(samples: &[S], length: usize, columns: Range<usize>) -> Vec<S> {
+    samples.chunks_exact(length).flat_map(|row| &row[columns.clone()]).copied().collect()
 }
 
 /// The `height` x `width` pixels of `values` [C, H, W] whose first row is `top` and first column `left`. Either may be
@@ -77,6 +86,13 @@ mod tests {
         let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
         assert_eq!(window(&values, shape, [0, 0], [2, 3]), values);
         assert_eq!(window(&values, shape, [1, 1], [1, 2]), [4., 5., 10., 11.]);
+    }
+
+    #[test]
+    fn a_crop_keeps_its_pixels() {
+        let picture = Picture::from_u8(Shape { channels: 2, height: 3, width: 3 }, (0..18).collect());
+        assert_eq!(crop(&picture, [1, 1], [2, 1]).into_u8_samples(), [8, 9, 14, 15]);
+        assert_eq!(crop(&picture, [0, 0], [3, 3]), picture);
     }
 
     #[test]
