@@ -2,7 +2,7 @@
 //!
 //! Two networks compete: a generator makes fakes, a critic (or discriminator) tells them from real samples. Read the
 //! library in this order: [`loss`] says what each player wants, [`penalty`] what tames the critic, [`net`] what they are
-//! made of, [`augment`] what they look through, [`method`] in which order they move, [`train`] how the game is run, [`data`] what it is played on, [`mod@run`] what it leaves behind, [`import`] and [`extractor`] which trained networks it is
+//! made of, [`augment`] what they look through, [`degrade`] what pictures to be restored have been through, [`method`] in which order they move, [`train`] how the game is run, [`data`] what it is played on, [`mod@run`] what it leaves behind, [`import`] and [`extractor`] which trained networks it is
 //! judged with.
 //!
 //! Using a trained generator takes one line:
@@ -43,6 +43,7 @@ pub mod penalty;
 pub mod nn;
 pub mod net;
 pub mod augment;
+pub mod degrade;
 pub mod method;
 pub mod train;
 pub mod metric;
