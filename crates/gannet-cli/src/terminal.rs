@@ -135,6 +135,10 @@ impl Observer for Terminal {
 
 fn figures(stats: &Stats) -> String {
     let figure = |name| stats.get(name).copied().unwrap_or(f64::NAN);
+    if !stats.contains_key("loss_critic") {
+        // There is no game yet.
+        return format!("loss G {:.4}  off by {:.4}", figure("loss_generator"), figure("reconstruction"));
+    }
     format!(
         "loss G {:.3} D {:.3}  D right on reals {:.0}% fakes {:.0}%",
         figure("loss_generator"),

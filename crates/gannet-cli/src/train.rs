@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use gannet::run::{self, RunDir};
 use gannet::train::doctor::heal;
-use gannet::train::session::Session;
+use gannet::train::session::{Session, Verb};
 use gannet::train::{self, Outcome};
 
 pub(crate) use args::Args;
@@ -48,10 +48,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     terminal.log_to(run.path().join("log.txt"));
     terminal.say(&format!("run     {}", run.path().display()))?;
-    let translates = session.translates();
+    let verb = session.verb();
     let outcome = heal::train(session, &run, args.treatment(), &mut [&mut terminal], &*stop_on_interrupt()?);
     terminal.finish();
-    conclude(outcome?, translates, &run, &mut terminal)
+    conclude(outcome?, verb, &run, &mut terminal)
 }
 
 /// The share of a budget that goes into steps; the rest is for snapshots and the end.
@@ -80,14 +80,14 @@ fn dry_run(session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn conclude(outcome: Outcome, translates: bool, run: &RunDir, terminal: &mut Terminal) -> anyhow::Result<ExitCode> {
+fn conclude(outcome: Outcome, verb: Verb, run: &RunDir, terminal: &mut Terminal) -> anyhow::Result<ExitCode> {
     let path = run.path().display();
     if outcome.is_complete {
         terminal.say(&format!("samples {path}/{}", train::fakes_name(outcome.images_seen)))?;
-        let next = if translates {
-            format!("translate {path} -i PICTURE.png -o TRANSLATED.png")
-        } else {
-            format!("sample {path} --seeds 0-63 --out samples.png")
+        let next = match verb {
+            Verb::Sample => format!("sample {path} --seeds 0-63 --out samples.png"),
+            Verb::Translate => format!("translate {path} -i PICTURE.png -o TRANSLATED.png"),
+            Verb::Upscale => format!("upscale {path} -i PICTURE.png -o ENLARGED.png"),
         };
         terminal.say(&format!("next    gannet {next}"))?;
         return Ok(ExitCode::SUCCESS);

@@ -1,13 +1,13 @@
 //! `gannet upscale`: pictures enlarged by a trained network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
-use gannet::Error;
 use gannet::convert::{self, Model};
 use gannet::image::{PngRows, Samples, decode_with_profile};
 use gannet::upscale::Upscaler;
+use gannet::{Error, run};
 
 use crate::pictures::{Files, Job, Progress, each};
 
@@ -17,12 +17,13 @@ Examples:
   gannet upscale x4plus.safetensors -i photo.jpg -o large.png
   gannet upscale realesrgan-x4plus.param -i photos -o large/       every picture of a folder
   gannet upscale x4plus.safetensors -i 'scans/*.tif' -o large/
+  gannet upscale latest -i photo.jpg -o large.png                  the run that was trained last
   gannet upscale x4plus.safetensors -i - -o - < small.png > large.png
 
 Bands and strips change no pixel: the result equals that of the whole picture at once, bit for bit.")]
 pub(crate) struct Args {
-    /// A network that enlarges: what `gannet convert` wrote, or a file that it reads
-    model: PathBuf,
+    /// A network that enlarges: a run (folder, number or `latest`), what `gannet convert` wrote, or a file that it reads
+    model: String,
     #[command(flatten)]
     files: Files,
     /// By how much [default: what the network was trained for]
@@ -31,21 +32,30 @@ pub(crate) struct Args {
     /// Width of the bands that a picture is cut into, in its pixels [default: as wide as memory allows]
     #[arg(short, long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
     tile: Option<u32>,
+    /// Where runs are looked for
+    #[arg(long, default_value = "runs")]
+    outdir: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     gannet_kernels::take_small_pages();
     let jobs = args.files.jobs()?;
-    let upscaler = match convert::open(&args.model, None)? {
+    let model = if is_run(&args.model) { run::resolve(&args.model, &args.outdir)? } else { (&args.model).into() };
+    let upscaler = match convert::open(&model, None)? {
         Model::Upscaler(upscaler) => upscaler,
-        other => bail!("{} is {}, accepted: a network that enlarges", args.model.display(), other.describe()),
+        other => bail!("{} is {}, accepted: a network that enlarges", args.model, other.describe()),
     };
     let scale = upscaler.scale();
     if let Some(wanted) = args.scale.filter(|wanted| *wanted != scale) {
-        bail!("--scale is {wanted}, {} enlarges by {scale}", args.model.display());
+        bail!("--scale is {wanted}, {} enlarges by {scale}", args.model);
     }
     let band = args.tile.map(|tile| tile as usize);
     each(&jobs, "enlarged", |job, progress| enlarge(&upscaler, job, band, progress))
+}
+
+/// Whether `model` is the name of a run and not of a file.
+fn is_run(model: &str) -> bool {
+    !Path::new(model).exists() && (model == "latest" || model.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether one picture was enlarged; false where it was interrupted.

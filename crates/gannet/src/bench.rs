@@ -205,7 +205,7 @@ fn game(name: &str, shape: Shape, settings: &[&str], batch: usize) -> Result<(Bo
     let device = device::open(device::first_built())?.autodiff();
     let Networks::Sampler(net) = config.net() else { return Err(no_sampler(name)) };
     let n_latent = net.latent();
-    Ok((config.build(&Setting { given, device, seed: 0 }), n_latent))
+    Ok((config.build(&Setting { given, device, seed: 0 })?, n_latent))
 }
 
 fn no_sampler(name: &str) -> Error {

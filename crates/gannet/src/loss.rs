@@ -140,6 +140,23 @@ pub fn absolute_difference(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
     (a - b).abs().mean()
 }
 
+/// The mean, over all values, of squared differences (Ledig et al. 2017, eqs. 4 and 5, up to their scale).
+pub fn squared_difference(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+    (a - b).square().mean()
+}
+
+/// [`absolute_difference`] of how pixels differ from their right neighbours, plus that of how they differ from their lower
+/// ones: edges that are blurred, moved or missing cost, an even shift of brightness does not. Both sides have 2 pixels or
+/// more.
+pub fn gradient_difference(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+    let difference = a - b;
+    let along = |dim: usize| {
+        let n = difference.dims()[dim] - 1;
+        (difference.clone().narrow(dim, 1, n) - difference.clone().narrow(dim, 0, n)).abs().mean()
+    };
+    along(2) + along(3)
+}
+
 /// `-log p(class)` of the softmax p of `readings` `[N, K]`, for classes `[N, K]` given as one-hots.
 pub fn cross_entropy(readings: Tensor<2>, classes: &Tensor<2>) -> Tensor<1> {
     -(log_softmax(readings, 1) * classes.clone()).sum_dim(1).mean()
@@ -200,6 +217,17 @@ mod tests {
         let device = Device::default();
         let classes = Tensor::from_floats([[0.0, 1.0, 0.0, 0.0]], &device);
         assert!((value(cross_entropy(Tensor::zeros([1, 4], &device), &classes)) - 4f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_moved_edge_is_a_difference_of_gradients_and_brightness_is_none() {
+        let device = Device::default();
+        let row = |values: [f32; 4]| Tensor::<4>::from_floats([[[values, values]]], &device);
+        let edge = || row([0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(value(gradient_difference(edge(), edge() + 0.5)), 0.0);
+        // Two of three steps along each row are wrong by 1.
+        assert!((value(gradient_difference(edge(), row([0.0, 1.0, 1.0, 1.0]))) - 2.0 / 3.0).abs() < 1e-6);
+        assert!((value(squared_difference(edge(), row([0.0, 1.0, 1.0, 1.0]))) - 0.25).abs() < 1e-6);
     }
 
     #[test]

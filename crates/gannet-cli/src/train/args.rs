@@ -22,6 +22,7 @@ Examples:
   gannet train --data ring --kimg 300              points, and the critic's field behind them
   gannet train --config recipes/fashion-mnist-dcgan.toml --seed 2
   gannet train --method pix2pix --data pairs --direction BtoA   folders A and B, or trainA and trainB
+  gannet train --method esrgan --data photos -s 2               a network that enlarges, from parts of good pictures
   gannet train --data fashion-mnist --metrics fd   deliver the best snapshot by Fréchet distance
   gannet train --resume latest --kimg 400          go on, to a new end
   gannet train --method dcgan --dry-run            settings, networks and expected time, nothing written")]
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Of data with two sides, which is translated into which: AtoB or BtoA [default: AtoB]
     #[arg(long, value_name = "AtoB|BtoA")]
     pub(super) direction: Option<Direction>,
+    /// Of methods that enlarge, by how much: 2 or 4 [default: 4]
+    #[arg(short, long)]
+    pub(super) scale: Option<usize>,
     /// Where the run's folder is made
     #[arg(long, default_value = "runs")]
     pub(super) outdir: PathBuf,
@@ -145,6 +149,8 @@ impl Args {
         put("data", "sides", direction.map(|direction| Table::from_iter([direction]).into()));
         put("method", "condition", self.cond.clone().map(Into::into));
         put("method", "gamma", self.gamma.map(Into::into));
+        let scale = self.scale.map(|n| integer(n as u64)).transpose().context("--scale is too large")?;
+        put("method", "net", scale.map(|scale| Table::from_iter([("scale".to_owned(), scale)]).into()));
         put("method", "augment", self.aug.clone().map(|kind| Table::from_iter([("kind".into(), kind.into())]).into()));
         put("train", "kimg", self.kimg.map(Into::into));
         put("train", "batch", self.batch.map(|n| integer(n as u64)).transpose().context("--batch is too large")?);

@@ -49,7 +49,8 @@ fn of_family(source: &Source, is_of_it: fn(&UpscalerConfig) -> bool) -> Option<R
         gannet: env!("CARGO_PKG_VERSION").to_owned(),
         net,
         source: source.file.clone(),
-        sha256: source.sha256.to_owned(),
+        sha256: Some(source.sha256.to_owned()),
+        training: None,
     };
     let device = device::open(device::first_built()).map_err(|error| error.to_string());
     let network = device.and_then(|device| Upscaler::new(card, source.tensors, &device));

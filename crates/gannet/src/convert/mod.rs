@@ -165,7 +165,7 @@ pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
     }
     let device = device::open(device::first_built())?;
     match checkpoint::kind(&file)?.as_deref() {
-        Some(upscale::KIND) => return Upscaler::load(path, &device).map(Model::Upscaler),
+        Some(upscale::KIND) => return Upscaler::load(&file, &device).map(Model::Upscaler),
         Some(translator::KIND) => return Translator::load(path).map(Model::Translator),
         Some(generator::KIND) => return Generator::load(path).map(Model::Generator),
         _ => {}

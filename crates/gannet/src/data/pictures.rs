@@ -12,7 +12,7 @@ use super::archive::{Archive, is_zip};
 use super::folder::Folder;
 use super::labels::{self, Labels};
 use super::survey::Survey;
-use super::{DataConfig, Dataset, Sample};
+use super::{DataConfig, Dataset, Sample, installed};
 use crate::error::{Error, Result};
 use crate::image::{
     Fit, Half, Header, Picture, Shape, conform, covering, crop, decode, half, has_an_end, probe, to_unit,
@@ -93,6 +93,21 @@ pub(super) fn open(blobs: Box<dyn Blobs>, config: &DataConfig) -> Result<Arc<dyn
     let noun = if scan.views.len() == 1 { "image" } else { "images" };
     let opening = format!("{} {noun} from {}", scan.views.len(), blobs.title());
     Ok(Arc::new(PictureSet::new(blobs, scan, labels, config, &opening)))
+}
+
+/// The pictures called `name`, which the script `data/NAME.sh` fetches.
+pub(super) fn open_installed(name: &str, config: &DataConfig) -> Result<Arc<dyn Dataset>> {
+    let folders: Vec<_> = installed::folders(name).into_iter().filter(|folder| folder.ends_with(name)).collect();
+    match folders.iter().find(|folder| folder.is_dir()) {
+        Some(folder) => open(Box::new(Folder::list(folder)?), config),
+        None => {
+            let places: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            let places = places.join(", ");
+            let reason =
+                format!("the {name} are in none of these folders: {places}; `bash data/{name}.sh` fetches them");
+            Err(Error::setting(reason))
+        }
+    }
 }
 
 /// A picture, or a half of it, whose header could be read.

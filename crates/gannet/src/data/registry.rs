@@ -42,6 +42,11 @@ pub const SETS: &[SetEntry] = &[
         open: |config, _| two_sided::open_installed("openmoji", config),
     },
     SetEntry {
+        name: "photographs",
+        summary: "15 photographs of 1 to 16 megapixels, to be enlarged or repaired; `data/photographs.sh` fetches them",
+        open: |config, _| pictures::open_installed("photographs", config),
+    },
+    SetEntry {
         name: "digits",
         summary: "10,000 handwritten digits, grey, 28x28, 10 classes; `data/digits.sh` fetches them",
         open: |config, _| digits::open(config),

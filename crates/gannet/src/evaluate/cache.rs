@@ -59,7 +59,7 @@ pub(super) fn kept(
     let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let path = folder.join(format!("{name}-{}-{}.safetensors", card.short_hash(), &key[..16]));
     if path.is_file() {
-        match read(&path, key, [n, card.n_features, card.n_classes]) {
+        match read(&path, key, [n, card.n_features, card.n_classes.max(1)]) {
             Ok(seen) => return Ok(seen),
             Err(problem) => tracing::warn!("{problem}; features are extracted anew"),
         }

@@ -2,7 +2,6 @@
 
 use super::measurement::{Figures, Measurement};
 use super::trial::{Side, Trial};
-use crate::Result;
 use crate::extractor::Card;
 use crate::metric::Features;
 use crate::metric::density_coverage::{self, density_coverage};
@@ -11,12 +10,13 @@ use crate::metric::inception_score::{N_SPLITS, inception_score};
 use crate::metric::kernel::{Subsets, kernel_distance};
 use crate::metric::moments::Moments;
 use crate::metric::precision_recall::{self, precision_recall};
+use crate::{Error, Result};
 
 /// What an extractor sees in one side.
 pub(super) struct Seen {
     /// `[N, features]`.
     pub(super) features: Features,
-    /// Logarithms of class probabilities, `[N, classes]`.
+    /// Logarithms of class probabilities, `[N, classes]`; one for all where the extractor knows no classes.
     pub(super) logits: Features,
 }
 
@@ -57,11 +57,17 @@ pub(super) fn kernel(trial: &Trial) -> Result<Measurement> {
 
 /// Sees no real samples.
 pub(super) fn score(trial: &Trial) -> Result<Measurement> {
+    let card = trial.extractor()?.card();
+    if card.n_classes == 0 {
+        return Err(Error::setting(format!(
+            "the extractor `{}` knows no classes, which the metric `is` counts; accepted: one that does",
+            card.name
+        )));
+    }
     let logits = &trial.seen(Side::Fake)?.logits;
     let n = logits.n_samples();
     let n_splits = N_SPLITS.min(n);
     let figures = Figures::Score(inception_score(logits, n_splits)?);
-    let card = trial.extractor()?.card();
     let title = format!("{}-{}", name(card, ["is", "score"]), seen_through(trial, card));
     let protocol = format!("{title}-{n}-{n_splits}splits{}", trial.seed_suffix());
     let words = format!("classes by {}, {n_splits} splits", in_words(card));

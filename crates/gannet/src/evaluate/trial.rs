@@ -136,7 +136,11 @@ impl<'a> Trial<'a> {
         let wrong = |error: Error| Error::setting(format!("extractor `{}`: {error}", card.name));
         Ok(Seen {
             features: Features::new(features, card.n_features).map_err(wrong)?,
-            logits: Features::new(logits, card.n_classes).map_err(wrong)?,
+            logits: match card.n_classes {
+                0 => Features::new(vec![0.0; n], 1),
+                n_classes => Features::new(logits, n_classes),
+            }
+            .map_err(wrong)?,
         })
     }
 

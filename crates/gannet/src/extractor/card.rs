@@ -21,7 +21,7 @@ pub struct Card {
     pub shape: Shape,
     /// Features of an image.
     pub n_features: usize,
-    /// Classes it tells apart.
+    /// Classes it tells apart; 0 where it knows none.
     pub n_classes: usize,
     /// What these are called; empty where nobody said.
     pub classes: Vec<String>,

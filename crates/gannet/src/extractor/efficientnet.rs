@@ -98,7 +98,7 @@ impl Network for EfficientNet {
         see("head", &x);
         let features = pixel_mean(x);
         let scores = features.clone().matmul(self.classes.clone().transpose()) + self.bias.clone().unsqueeze::<2>();
-        Output { features, scores }
+        Output { features, scores: Some(scores) }
     }
 }
 

@@ -215,7 +215,7 @@ impl Network for Inception {
             see(name, &x);
         }
         let features = pixel_mean(x);
-        Output { scores: features.clone().matmul(self.classes.clone().transpose()), features }
+        Output { scores: Some(features.clone().matmul(self.classes.clone().transpose())), features }
     }
 }
 

@@ -64,6 +64,11 @@ impl<'a> Source<'a> {
             .collect()
     }
 
+    /// What it takes from, and where to.
+    pub(super) fn origin(&self) -> (&'a Tensors, &'a Device) {
+        (self.from, self.device)
+    }
+
     /// The tensor called `name`, of `shape`.
     pub(super) fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, String> {
         Ok(Tensor::from_data(self.data(name, &shape)?.clone(), self.device))

@@ -95,20 +95,37 @@ pub fn list(folder: &Path) -> Result<Vec<Result<Card>>> {
 
 /// The extractor called `name` in `folder`, or built in, on `device`.
 pub fn open(name: &str, folder: &Path, device: &Device) -> Result<Extractor> {
+    let (card, tensors) = kept(name, folder)?;
+    ready(card, tensors, device).map_err(|reason| Error::file(path(name, folder), reason))
+}
+
+/// What is kept as `name` in `folder`, or built in.
+fn kept(name: &str, folder: &Path) -> Result<(Card, Tensors)> {
     check_name(name)?;
     let path = path(name, folder);
     let built_in = BUILT_IN.iter().find(|built_in| built_in.name == name);
-    let (card, tensors) = match built_in {
-        _ if path.is_file() => checkpoint::read::<Card>(&path, KIND)?,
-        Some(built_in) => checkpoint::parse(built_in.bytes, KIND).map_err(|reason| Error::file(name, reason))?,
+    match built_in {
+        _ if path.is_file() => checkpoint::read::<Card>(&path, KIND),
+        Some(built_in) => checkpoint::parse(built_in.bytes, KIND).map_err(|reason| Error::file(name, reason)),
         None => {
             let kept = list(folder)?.into_iter().flatten().map(|card| card.name);
             let known: Vec<String> = kept.chain(BUILT_IN.iter().map(|entry| entry.name.to_owned())).collect();
             let unknown = Error::unknown("extractor", name, known.iter().map(String::as_str));
-            return Err(Error::setting(format!("{unknown} (`gannet extractor add FILE` makes one)")));
+            Err(Error::setting(format!("{unknown} (`gannet extractor add FILE` makes one)")))
         }
-    };
-    ready(card, tensors, device).map_err(|reason| Error::file(&path, reason))
+    }
+}
+
+/// The weights that `name` means: those of an extractor that [`open`] knows, or of a file, kept or still to be imported.
+pub(super) fn tensors(name: &str, folder: &Path) -> Result<Tensors> {
+    let file = Path::new(name);
+    if !file.is_file() {
+        return kept(name, folder).map(|(_, tensors)| tensors);
+    }
+    match checkpoint::read::<Card>(file, KIND) {
+        Ok((_, tensors)) => Ok(tensors),
+        Err(_) => import::read(file).map(|weights| weights.tensors),
+    }
 }
 
 /// The extractor that `name` means: one that [`open`] knows, or the file of one, kept or still to be imported.

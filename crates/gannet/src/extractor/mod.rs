@@ -18,6 +18,7 @@ mod inception;
 mod layers;
 mod library;
 mod trained;
+mod vgg;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
@@ -30,6 +31,7 @@ pub use card::{Card, Origin};
 pub use inception::resize_tf1;
 pub use library::{AUTO, BUILT_IN, BuiltIn, add, find, folder, list, open, suited};
 pub use trained::{train, train_compact};
+pub use vgg::{Perceptual, layers};
 
 use layers::Source;
 
@@ -46,7 +48,7 @@ pub struct Architecture {
     pub shape: Shape,
     /// Features of an image.
     pub n_features: usize,
-    /// Classes it tells apart.
+    /// Classes it tells apart; 0 where it knows none.
     pub n_classes: usize,
     /// A tensor by which its weights are known.
     pub signature: &'static str,
@@ -73,6 +75,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
         signature: efficientnet::SIGNATURE,
         build: efficientnet::build,
     },
+    Architecture {
+        name: "vgg16",
+        summary: "the network that perceptual losses look through, without its classifier",
+        shape: square(vgg::SIDE),
+        n_features: vgg::N_FEATURES,
+        n_classes: 0,
+        signature: vgg::SIGNATURE,
+        build: vgg::build,
+    },
 ];
 
 const fn square(side: usize) -> Shape {
@@ -89,8 +100,8 @@ trait Network: Send + Sync {
 struct Output {
     /// `[N, features]`.
     features: Tensor<2>,
-    /// Logarithms of the classes' probabilities but for a constant, `[N, classes]`.
-    scores: Tensor<2>,
+    /// Logarithms of the classes' probabilities but for a constant, `[N, classes]`; none where it knows no classes.
+    scores: Option<Tensor<2>>,
 }
 
 /// What an extractor says of images, a row for each.
@@ -98,7 +109,7 @@ struct Output {
 pub struct Extract {
     /// As many values as the card says.
     pub features: Vec<Vec<f32>>,
-    /// Of each class, in [0, 1]; their sum is 1.
+    /// Of each class, in [0, 1]; their sum is 1. No rows where the network knows no classes.
     pub probabilities: Vec<Vec<f32>>,
 }
 
@@ -149,7 +160,8 @@ impl Extractor {
         for images in self.accept(images)?.split(BATCH, 0) {
             let Output { features, scores } = self.network.forward(images, &mut |_, _| {});
             extract.features.extend(rows(features));
-            extract.probabilities.extend(rows(scores).map(|scores| softmax(&scores)));
+            let scores = scores.into_iter().flat_map(rows);
+            extract.probabilities.extend(scores.map(|scores| softmax(&scores)));
         }
         Ok(extract)
     }

@@ -72,6 +72,6 @@ pub(super) fn network(card: &Card, tensors: &Tensors, device: &Device) -> Result
 impl Network for Classifier {
     fn forward(&self, images: Tensor<4>, _see: &mut dyn FnMut(&str, &Tensor<4>)) -> Output {
         let [features, scores] = self.features_and_scores(images);
-        Output { features, scores }
+        Output { features, scores: Some(scores) }
     }
 }

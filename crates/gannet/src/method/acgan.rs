@@ -83,12 +83,12 @@ impl MethodConfig for AcganConfig {
         &["real", "label"]
     }
 
-    fn build(&self, setting: &Setting) -> Box<dyn Method> {
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Method>> {
         let subject = self.subject(&setting.given);
         let critic = |init: &mut _| self.net.reading_critic(subject, init);
         let players = [&self.generator, &self.critic];
         let game = Game::new(&self.net, subject, critic, players, self.ema_half_life_images, setting);
-        Box::new(Acgan { class_weight: self.class_weight, game })
+        Ok(Box::new(Acgan { class_weight: self.class_weight, game }))
     }
 
     fn to_table(&self) -> Table {

@@ -86,12 +86,12 @@ impl MethodConfig for BeganConfig {
         &["real"]
     }
 
-    fn build(&self, setting: &Setting) -> Box<dyn Method> {
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Method>> {
         let subject = self.subject(&setting.given);
         let critic = |init: &mut _| self.net.autoencoder(subject, init);
         let players = [&self.generator, &self.critic];
         let game = Game::new(&self.net, subject, critic, players, self.ema_half_life_images, setting);
-        Box::new(Began { diversity: self.diversity, control: self.control, balance: 0.0, game })
+        Ok(Box::new(Began { diversity: self.diversity, control: self.control, balance: 0.0, game }))
     }
 
     fn to_table(&self) -> Table {

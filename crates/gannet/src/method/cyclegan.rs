@@ -118,13 +118,13 @@ impl MethodConfig for CycleganConfig {
         &["source", "target"]
     }
 
-    fn build(&self, Setting { given, device, seed }: &Setting) -> Box<dyn Method> {
+    fn build(&self, Setting { given, device, seed }: &Setting) -> Result<Box<dyn Method>> {
         let mut init = Init::new(*seed, Purpose::GeneratorWeights, device);
         let [forth, back] = [0; 2].map(|_| self.net.init(given.shape, &mut init));
         let generators = Generators { forth, back };
         let mut init = Init::new(*seed, Purpose::CriticWeights, device);
         let [source, target] = [0; 2].map(|_| self.patch.init(given.shape.channels, &mut init));
-        Box::new(Cyclegan {
+        Ok(Box::new(Cyclegan {
             average: generators.valid(),
             generators: Player::new(generators, self.generator.clone()),
             critics: Player::new(Critics { source, target }, self.critic.clone()),
@@ -132,7 +132,7 @@ impl MethodConfig for CycleganConfig {
             config: self.clone(),
             seed: *seed,
             device: device.clone(),
-        })
+        }))
     }
 
     fn to_table(&self) -> Table {

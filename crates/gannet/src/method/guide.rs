@@ -14,6 +14,7 @@ This page is written by `gannet list methods --markdown`.
 - Points in the plane, or to learn how the game goes: `r3gan` beside `vanilla`.
 - To look for structure without labels: `infogan`.
 - To turn pictures into others: `pix2pix` with pairs, `cyclegan` without.
+- To enlarge pictures: `esrgan`.
 
 The pictures of points show eight Gaussians (grey), what a generator makes of them (orange) after the same 300,000 points
 in batches of 128, and what the critic thinks of each place: green for real, violet for fake. They were made by `gannet
@@ -24,7 +25,7 @@ critics do not resolve clusters this small. The sheet of `dcgan` is that of its 
 const RULES: &str = "
 ## Rules to combine
 
-`custom` and every method of its family (all but `acgan`, `infogan`, `began`, `pix2pix` and `cyclegan`) take these
+`custom` and every method of its family (all but `acgan`, `infogan`, `began`, and those that change pictures) take these
 settings with `--set method.KEY=VALUE`; `--dry-run` lists them with their values.
 
 | setting | values |

@@ -107,12 +107,12 @@ impl MethodConfig for InfoganConfig {
         &["real"]
     }
 
-    fn build(&self, setting: &Setting) -> Box<dyn Method> {
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Method>> {
         let subject = self.subject(&setting.given);
         let critic = |init: &mut _| self.net.reading_critic(subject, init);
         let players = [&self.generator, &self.critic];
         let game = Game::new(&self.net, subject, critic, players, self.ema_half_life_images, setting);
-        Box::new(Infogan { weights: [self.category_weight, self.code_weight], game })
+        Ok(Box::new(Infogan { weights: [self.category_weight, self.code_weight], game }))
     }
 
     fn to_table(&self) -> Table {

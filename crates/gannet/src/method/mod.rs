@@ -2,7 +2,7 @@
 //!
 //! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
 //! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix` and
-//! `cyclegan`, which translate pictures.
+//! `cyclegan`, which translate pictures, and `srgan` and `esrgan`, which enlarge them.
 
 mod acgan;
 mod began;
@@ -12,6 +12,9 @@ mod guide;
 mod infogan;
 mod pix2pix;
 mod cyclegan;
+mod srgan;
+mod esrgan;
+mod enlarging;
 mod pool;
 mod presets;
 mod rules;
@@ -21,7 +24,9 @@ use rand_chacha::ChaCha8Rng;
 use toml::Table;
 
 use crate::data::Batch;
-use crate::image::Shape;
+use crate::degrade::Degradation;
+use crate::image::{Fit, Shape};
+use crate::net::upscaler::UpscalerConfig;
 use crate::net::{self, NetConfig, NetworkPlan, Subject, TranslatorConfig};
 use crate::nn::state::Tensors;
 use crate::train::event::Stats;
@@ -73,6 +78,8 @@ pub enum Average<'a> {
         /// From target to source.
         back: Option<&'a net::Translator>,
     },
+    /// Enlarges pictures.
+    Upscaler(&'a net::upscaler::Upscaler),
 }
 
 /// What a method's generator is made of.
@@ -81,6 +88,13 @@ pub enum Networks<'a> {
     Sampler(&'a NetConfig),
     /// It turns pictures into pictures.
     Translator(&'a TranslatorConfig),
+    /// It enlarges pictures.
+    Upscaler {
+        /// What it is made of.
+        net: &'a UpscalerConfig,
+        /// How the pictures that it is shown are made of the data's.
+        degrade: Degradation,
+    },
 }
 
 /// What the data and the run give a method to work with.
@@ -118,8 +132,13 @@ pub trait MethodConfig: Send + Sync {
     /// Names of the tensors a batch has to carry.
     fn needs(&self) -> &'static [&'static str];
 
-    /// A new game.
-    fn build(&self, setting: &Setting) -> Box<dyn Method>;
+    /// What should happen to pictures of other sizes than the samples', unless the data's settings say it.
+    fn fit(&self) -> Fit {
+        Fit::Crop
+    }
+
+    /// A new game, or why something that it needs cannot be read.
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Method>>;
 
     /// The settings as they are written to a file.
     fn to_table(&self) -> Table;

@@ -115,18 +115,18 @@ impl MethodConfig for Pix2pixConfig {
         &["source", "target", "pair"]
     }
 
-    fn build(&self, Setting { given, device, seed }: &Setting) -> Box<dyn Method> {
+    fn build(&self, Setting { given, device, seed }: &Setting) -> Result<Box<dyn Method>> {
         let generator = self.net.init(given.shape, &mut Init::new(*seed, Purpose::GeneratorWeights, device));
         let n_seen = seen(given.shape).channels;
         let critic = self.patch.init(n_seen, &mut Init::new(*seed, Purpose::CriticWeights, device));
-        Box::new(Pix2pix {
+        Ok(Box::new(Pix2pix {
             average: generator.valid(),
             generator: Player::new(generator, self.generator.clone()),
             critic: Player::new(critic, self.critic.clone()),
             config: self.clone(),
             seed: *seed,
             device: device.clone(),
-        })
+        }))
     }
 
     fn to_table(&self) -> Table {

@@ -210,8 +210,8 @@ impl MethodConfig for Rules {
         if self.condition == Condition::None { &["real"] } else { &["real", "label"] }
     }
 
-    fn build(&self, setting: &Setting) -> Box<dyn Method> {
-        Box::new(Gan::new(self.clone(), setting))
+    fn build(&self, setting: &Setting) -> crate::Result<Box<dyn Method>> {
+        Ok(Box::new(Gan::new(self.clone(), setting)))
     }
 
     fn to_table(&self) -> Table {

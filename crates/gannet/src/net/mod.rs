@@ -15,6 +15,7 @@ mod translator;
 mod unet;
 mod resnet_generator;
 mod patch;
+mod vgg_critic;
 mod ladder;
 mod plan;
 pub mod upscaler;
@@ -35,6 +36,7 @@ pub(crate) use resnet::ResnetRoute;
 pub use resnet_generator::{ResnetGenerator, ResnetGeneratorConfig};
 pub use translator::{PictureNorm, Translator, TranslatorConfig};
 pub use unet::{UnetConfig, UnetGenerator};
+pub use vgg_critic::{VggCritic, VggCriticConfig};
 
 use crate::image::Shape;
 use crate::nn::activation::{SLOPE, leaky_relu};

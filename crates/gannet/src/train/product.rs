@@ -1,11 +1,15 @@
-//! What a training delivers: a generator that makes samples, or one that translates pictures.
+//! What a training delivers: a generator that makes samples, or one that translates or enlarges pictures.
 
 use std::path::Path;
 
 use burn::tensor::Device;
 
+use crate::degrade::Degradation;
+use crate::image::{self, Filter, Shape};
 use crate::method::Average;
+use crate::random::{self, Purpose};
 use crate::run::Config;
+use crate::upscale::{self, Upscaler};
 use crate::{Generator, Result, Translator, generator, translator};
 
 /// What the delivered file says of itself.
@@ -14,6 +18,7 @@ use crate::{Generator, Result, Translator, generator, translator};
 pub(super) enum Card {
     Sampler(generator::Card),
     Translator(translator::Card),
+    Upscaler { card: upscale::Card, training: upscale::Training },
 }
 
 impl Card {
@@ -21,6 +26,7 @@ impl Card {
         match self {
             Self::Sampler(card) => &card.config,
             Self::Translator(card) => &card.config,
+            Self::Upscaler { training, .. } => &training.config,
         }
     }
 }
@@ -30,6 +36,7 @@ impl Card {
 pub(super) enum Product {
     Sampler(Generator),
     Translator(Translator),
+    Upscaler { upscaler: Upscaler, degrade: Degradation, seed: u64 },
 }
 
 impl Product {
@@ -47,6 +54,12 @@ impl Product {
                 let networks = std::iter::once(forth).chain(back).cloned();
                 Self::Translator(Translator::new(card, networks, device))
             }
+            (Card::Upscaler { card, training }, Average::Upscaler(network)) => {
+                let (degrade, seed) = (training.degrade, training.config.stream_seed());
+                let training = Some(upscale::Training { images_seen, ..training });
+                let upscaler = Upscaler::of_network(upscale::Card { training, ..card }, network.clone(), &device);
+                Self::Upscaler { upscaler, degrade, seed }
+            }
             _ => unreachable!("a method's networks are of the kind that its settings say"),
         }
     }
@@ -55,6 +68,26 @@ impl Product {
         match self {
             Self::Sampler(generator) => generator.save(path),
             Self::Translator(translator) => translator.save(path),
+            Self::Upscaler { upscaler, .. } => upscaler.save(path),
+        }
+    }
+
+    /// Of a product that restores pictures, what a person compares for `real` `[C, H, W]`, the `place`-th that is drawn: the
+    /// usual way of doing it, what the product makes, and `real` itself. None of other products.
+    pub(super) fn strip(&self, real: &[f32], shape: Shape, place: u64) -> Option<Vec<Vec<f32>>> {
+        match self {
+            Self::Sampler(_) | Self::Translator(_) => None,
+            Self::Upscaler { upscaler, degrade, seed } => {
+                // Counted from the end, where no training comes.
+                let mut rng = random::stream(*seed, Purpose::Degrade, u64::MAX - place);
+                let small = degrade.shrink(image::from_unit(real, shape), upscaler.scale(), &mut rng);
+                let usual = image::resize(small.clone(), shape.height, shape.width, Filter::Bicubic);
+                Some(vec![
+                    image::to_unit(&usual),
+                    upscaler.values(&image::to_unit(&small), small.shape()),
+                    real.to_vec(),
+                ])
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ const SHEET_COLUMNS: usize = 8;
 /// Points that it draws where the data are points.
 const POINTS_DRAWN: usize = 1000;
 
-/// Sources that it translates, and how many of them it draws in a row.
+/// Pictures that it changes, and how many of them it draws in a row.
 const STRIPS_DRAWN: usize = 24;
 const STRIPS_PER_ROW: usize = 3;
 
@@ -90,7 +90,7 @@ impl<'a> Recorder<'a> {
         match (product, self.dataset.sides()) {
             (Product::Sampler(generator), _) => self.draw_samples(name, method, generator),
             (Product::Translator(translator), Some(sides)) => self.draw_strips(name, sides, Some(translator)),
-            (Product::Translator(_), None) => unreachable!("a translator learns from two sides"),
+            (product, _) => self.draw_restored(name, product),
         }
     }
 
@@ -108,6 +108,18 @@ impl<'a> Recorder<'a> {
         }
         let n_columns = if translator.is_some() && sides.is_paired() { 3 } else { 2 };
         self.write_picture(name, &image::sheet(&cells, self.dataset.shape(), STRIPS_PER_ROW * n_columns))
+    }
+
+    /// Strips of pictures that were made worse and restored, spread over the whole set.
+    fn draw_restored(&self, name: &str, product: &Product) -> Result<()> {
+        let shape = self.dataset.shape();
+        let mut cells: Vec<Vec<f32>> = vec![];
+        for place in 0..STRIPS_DRAWN {
+            let real = self.dataset.read(place * self.dataset.len() / STRIPS_DRAWN)?.values;
+            cells.extend(product.strip(&real, shape, place as u64).into_iter().flatten());
+        }
+        let n_columns = cells.len() / STRIPS_DRAWN * STRIPS_PER_ROW;
+        self.write_picture(name, &image::sheet(&cells, shape, n_columns))
     }
 
     /// A grid of images, with a row for each class where there are classes, or points over real ones on the critic's

@@ -15,11 +15,22 @@ use super::record::Recorder;
 use super::schedule::Moment;
 use super::{Outcome, best, loader, train};
 use crate::data::{self, DataConfig, Dataset};
-use crate::image::Shape;
+use crate::image::{Fit, Shape};
 use crate::method::{self, Given, Method, MethodConfig, MethodEntry, Networks, Setting};
 use crate::net::NetworkPlan;
 use crate::run::{Config, RunDir, TrainConfig, config, merge};
-use crate::{Error, Result, device, generator, translator};
+use crate::{Error, Result, device, generator, translator, upscale};
+
+/// What a generator is used for, by the command's verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// It makes samples.
+    Sample,
+    /// It turns pictures into others.
+    Translate,
+    /// It enlarges pictures.
+    Upscale,
+}
 
 /// A training that is fully settled and has not begun.
 pub struct Session {
@@ -37,7 +48,11 @@ impl Session {
             return Err(Error::unknown("setting", unknown, SECTIONS));
         }
         let train: TrainConfig = config::section(settings, "train")?;
-        let opened = data::open(&config::section(settings, "data")?, train.seed)?;
+        let mut data: DataConfig = config::section(settings, "data")?;
+        if !settings.get("data").and_then(Value::as_table).is_some_and(|data| data.contains_key("fit")) {
+            data.fit = suited_fit(settings)?;
+        }
+        let opened = data::open(&data, train.seed)?;
         let shape = opened.dataset.shape();
         let (entry, method) = method_config(settings, shape)?;
 
@@ -54,9 +69,9 @@ impl Session {
                 yields.join(", ")
             )
         }));
-        if matches!(method.net(), Networks::Translator(_)) && !train.metrics.is_empty() {
+        if !matches!(method.net(), Networks::Sampler(_)) && !train.metrics.is_empty() {
             problems
-                .push(format!("train.metrics judges samples, and method `{}` translates; accepted: none", entry.name));
+                .push(format!("train.metrics judges samples, and method `{}` makes none; accepted: none", entry.name));
         }
         if !problems.is_empty() {
             return Err(Error::Settings(problems));
@@ -142,7 +157,7 @@ impl Session {
 
     /// Seconds that a thousand images take here, from a few steps of a game that is then thrown away.
     pub fn measure_seconds_per_kimg(&self) -> Result<f64> {
-        let mut game = self.build();
+        let mut game = self.build()?;
         let mut loader = loader(&self.dataset, &self.config, 0)?;
         let mut moment = Moment { images_seen: 0, images_total: self.config.images_total() };
         let mut step = || {
@@ -186,12 +201,12 @@ impl Session {
         stop: &AtomicBool,
         ends_training: bool,
     ) -> Result<Outcome> {
-        let mut game = self.build();
+        let mut game = self.build()?;
         let (images_seen, saved) = run.restore(&self.config, self.dataset.len(), &mut *game)?;
         run.set_config(&self.config)?;
         let recorder = Recorder::new(run, self.card(), Arc::clone(&self.dataset), self.device.clone());
         let seed = self.config.stream_seed();
-        let is_watched = self.config.train.doctor && !self.translates();
+        let is_watched = self.config.train.doctor && self.verb() == Verb::Sample;
         let look = is_watched.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
         let progress = Progress { images_seen, saved: &saved, ends_training };
         let mut watch = Watch::new(recorder, observers, look, &self.config, progress);
@@ -200,9 +215,13 @@ impl Session {
         Ok(outcome)
     }
 
-    /// Whether it learns to translate pictures, and not to make them.
-    pub fn translates(&self) -> bool {
-        matches!(self.method.net(), Networks::Translator(_))
+    /// What its generator will be used for.
+    pub fn verb(&self) -> Verb {
+        match self.method.net() {
+            Networks::Sampler(_) => Verb::Sample,
+            Networks::Translator(_) => Verb::Translate,
+            Networks::Upscaler { .. } => Verb::Upscale,
+        }
     }
 
     /// What the delivered file will say of itself, but for the images seen.
@@ -232,10 +251,17 @@ impl Session {
                 let (net, ways) = (net.clone(), vec![config.data.sides.direction]);
                 Card::Translator(translator::Card { gannet, shape, net, ways, images_seen: 0, data, config })
             }
+            Networks::Upscaler { net, degrade } => {
+                let source = format!("{} on {}", config.method_name(), self.dataset.name());
+                Card::Upscaler {
+                    card: upscale::Card { gannet, net: net.clone(), source, sha256: None, training: None },
+                    training: upscale::Training { images_seen: 0, data, degrade, config },
+                }
+            }
         }
     }
 
-    fn build(&self) -> Box<dyn Method> {
+    fn build(&self) -> Result<Box<dyn Method>> {
         let seed = self.config.stream_seed();
         self.method.build(&Setting { given: self.given(), device: self.device.clone(), seed })
     }
@@ -272,6 +298,13 @@ const COPIES_OF_ACTIVATIONS: u64 = 9;
 
 /// How long the pace is measured.
 const MEASURE_SECONDS: f64 = 2.0;
+
+/// What the method that `settings` name wants to happen to pictures of other sizes; the kinds of samples do not matter.
+fn suited_fit(settings: &Table) -> Result<Fit> {
+    let name = settings.get("method").and_then(|method| method.get("name")).and_then(Value::as_str);
+    let entry = name.map(method::find).transpose()?;
+    Ok(entry.map_or(Fit::default(), |entry| (entry.preset)(Shape { channels: 3, height: 64, width: 64 }).fit()))
+}
 
 /// The method that `settings` name, or one that suits `shape`, with their changes to its preset.
 fn method_config(settings: &Table, shape: Shape) -> Result<(&'static MethodEntry, Box<dyn MethodConfig>)> {

@@ -16,12 +16,13 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Picture, Samples, interleave, plane};
+use crate::degrade::Degradation;
+use crate::image::{Picture, Samples, Shape, interleave, plane};
 use crate::net::upscaler::{self, Graph, Strips, UpscalerConfig};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
 use crate::random::Purpose;
-use crate::run::checkpoint;
+use crate::run::{Config, checkpoint};
 use crate::{Error, Result};
 
 pub use plan::Plan;
@@ -38,10 +39,27 @@ pub struct Card {
     pub gannet: String,
     /// Its network.
     pub net: UpscalerConfig,
-    /// The file that its weights were read from.
+    /// The file that its weights were read from, or what it was trained by and on.
     pub source: String,
-    /// SHA-256 of that file.
-    pub sha256: String,
+    /// SHA-256 of that file; none where it was trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Its training; none where its weights came from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
+}
+
+/// How such a network was trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Real images shown before it was written.
+    pub images_seen: u64,
+    /// What it was trained on, in words.
+    pub data: String,
+    /// How the pictures that it was shown were made.
+    pub degrade: Degradation,
+    /// The settings of its training.
+    pub config: Config,
 }
 
 /// A network that enlarges, ready for use.
@@ -62,6 +80,20 @@ impl Upscaler {
         let network = card.net.init(&mut Init::new(0, Purpose::GeneratorWeights, &device));
         let network = state::load(network, "", tensors)?.valid();
         Ok(Self { card, graph: network.graph(), network, device })
+    }
+
+    /// A `network` just trained, which `card` describes.
+    pub(crate) fn of_network(card: Card, network: upscaler::Upscaler, device: &Device) -> Self {
+        let network = network.valid();
+        Self { card, graph: network.graph(), network, device: device.clone().without_autodiff() }
+    }
+
+    /// One image of `shape`, `[C, H, W]` in [-1, 1], enlarged as a whole, in [-1, 1] but for what the network overshoots. Its
+    /// channels are the network's, its sides [multiples](UpscalerConfig::multiple).
+    pub fn values(&self, image: &[f32], shape: Shape) -> Vec<f32> {
+        let data = TensorData::new(image.to_vec(), [1, shape.channels, shape.height, shape.width]);
+        let large = self.card.net.enlarge(&self.network, Tensor::from_data(data, &self.device));
+        large.into_data().iter::<f32>().collect()
     }
 
     /// Reads a file that [`save`](Self::save) wrote; [`convert::open`](crate::convert::open) reads others' too.

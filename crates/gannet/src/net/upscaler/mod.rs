@@ -10,6 +10,7 @@ mod rrdb;
 mod srvgg;
 mod srresnet;
 mod strips;
+mod plan;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -79,6 +80,16 @@ impl UpscalerConfig {
             Self::Rrdb(config) => config.folding(),
             Self::Srvgg(_) | Self::Srresnet(_) => 1,
         }
+    }
+
+    /// `images` in [-1, 1] enlarged by `network`, which is one of these settings, also in [-1, 1] but for what it overshoots.
+    pub fn enlarge(&self, network: &Upscaler, images: Tensor<4>) -> Tensor<4> {
+        let [black, white] = self.range();
+        if [black, white] == [-1.0, 1.0] {
+            return network.forward(images);
+        }
+        let half = (white - black) / 2.0;
+        (network.forward((images + 1.0) * half + black) - black) / half - 1.0
     }
 
     /// The network whose tensors these are, by their names and shapes; none where no family knows them.
