@@ -6,6 +6,7 @@ mod data;
 mod doctor;
 mod evaluate;
 mod extractor;
+mod inpaint;
 mod interrupt;
 mod list;
 mod numbers;
@@ -61,6 +62,8 @@ enum Verb {
     Doctor(doctor::Args),
     /// Enlarge pictures by a trained network
     Upscale(upscale::Args),
+    /// Fill holes in pictures by a trained network
+    Inpaint(inpaint::Args),
     /// Turn a trained network from elsewhere into a file of gannet
     Convert(convert::Args),
     /// Measure what a training step costs here
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Upscale(args) => upscale::run(&args),
+        Verb::Inpaint(args) => inpaint::run(&args),
         Verb::Convert(args) => convert::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::List(args) => list::run(&args).map(|()| ExitCode::SUCCESS),

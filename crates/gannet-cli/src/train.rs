@@ -87,6 +87,7 @@ fn conclude(outcome: Outcome, verb: Verb, run: &RunDir, terminal: &mut Terminal)
         let next = match verb {
             Verb::Sample => format!("sample {path} --seeds 0-63 --out samples.png"),
             Verb::Translate => format!("translate {path} -i PICTURE.png -o TRANSLATED.png"),
+            Verb::Inpaint => format!("inpaint {path} -i PICTURE.png --mask MASK.png -o FILLED.png"),
             Verb::Upscale => format!("upscale {path} -i PICTURE.png -o ENLARGED.png"),
         };
         terminal.say(&format!("next    gannet {next}"))?;

@@ -60,6 +60,7 @@ pub mod convert;
 pub mod onnx;
 pub mod generator;
 pub mod translator;
+pub mod inpainter;
 pub mod playground;
 pub mod device;
 pub mod random;
@@ -68,4 +69,5 @@ mod error;
 
 pub use error::{Error, Result};
 pub use generator::{Card, Generator};
+pub use inpainter::Inpainter;
 pub use translator::Translator;

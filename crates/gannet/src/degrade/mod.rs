@@ -5,6 +5,7 @@
 
 mod blur;
 mod chain;
+mod holes;
 mod noise;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 pub use blur::{Kernel, blur};
+pub use holes::Holes;
 pub use noise::{Colour, add_normal, add_shot};
 
 use crate::image::{Filter, Picture, Shape, from_unit, resize, to_unit};

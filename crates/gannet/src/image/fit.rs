@@ -92,6 +92,25 @@ pub fn with_alpha_of(picture: Picture, original: Picture) -> Picture {
     Picture::from_u8(shape, samples)
 }
 
+/// `picture` with the colours of `other`, of the same size and 8 bits a sample, at the pixels that `is_new` says; its channels,
+/// its bits and its alpha stay.
+pub fn replaced(picture: &Picture, other: Picture, is_new: impl Fn(usize) -> bool) -> Picture {
+    assert_eq!((picture.width, picture.height), (other.width, other.height), "both pictures have one size");
+    let channels = picture.channels;
+    let new = recolour(other, channels).into_u8_samples();
+    let is_changed = |i: usize| is_new(i / channels) && !(channels == 4 && i % 4 == 3);
+    let samples = match &picture.samples {
+        Samples::U8(old) => {
+            Samples::U8(old.iter().enumerate().map(|(i, old)| if is_changed(i) { new[i] } else { *old }).collect())
+        }
+        Samples::U16(old) => {
+            let deep = |i: usize| u16::from(new[i]) * 257;
+            Samples::U16(old.iter().enumerate().map(|(i, old)| if is_changed(i) { deep(i) } else { *old }).collect())
+        }
+    };
+    Picture { samples, ..*picture }
+}
+
 /// A sample's integer type.
 trait Depth: Copy + Into<u32> {
     const WHITE: u32;

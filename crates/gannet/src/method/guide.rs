@@ -14,7 +14,7 @@ This page is written by `gannet list methods --markdown`.
 - Points in the plane, or to learn how the game goes: `r3gan` beside `vanilla`.
 - To look for structure without labels: `infogan`.
 - To turn pictures into others: `pix2pix` with pairs, `cyclegan` without.
-- To enlarge pictures: `esrgan`.
+- To enlarge pictures: `esrgan`; to fill holes in them: `inpaint`.
 
 The pictures of points show eight Gaussians (grey), what a generator makes of them (orange) after the same 300,000 points
 in batches of 128, and what the critic thinks of each place: green for real, violet for fake. They were made by `gannet

@@ -2,7 +2,8 @@
 //!
 //! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
 //! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix` and
-//! `cyclegan`, which translate pictures, and `srgan` and `esrgan`, which enlarge them.
+//! `cyclegan`, which translate pictures, `srgan` and `esrgan`, which enlarge them, and `inpaint`, which
+//! fills their holes.
 
 mod acgan;
 mod began;
@@ -15,6 +16,7 @@ mod cyclegan;
 mod srgan;
 mod esrgan;
 mod enlarging;
+mod inpaint;
 mod pool;
 mod presets;
 mod rules;
@@ -24,10 +26,10 @@ use rand_chacha::ChaCha8Rng;
 use toml::Table;
 
 use crate::data::Batch;
-use crate::degrade::Degradation;
+use crate::degrade::{Degradation, Holes};
 use crate::image::{Fit, Shape};
 use crate::net::upscaler::UpscalerConfig;
-use crate::net::{self, NetConfig, NetworkPlan, Subject, TranslatorConfig};
+use crate::net::{self, GatedConfig, NetConfig, NetworkPlan, Subject, TranslatorConfig};
 use crate::nn::state::Tensors;
 use crate::train::event::Stats;
 use crate::train::schedule::Moment;
@@ -80,6 +82,8 @@ pub enum Average<'a> {
     },
     /// Enlarges pictures.
     Upscaler(&'a net::upscaler::Upscaler),
+    /// Fills holes.
+    Inpainter(&'a net::GatedGenerator),
 }
 
 /// What a method's generator is made of.
@@ -94,6 +98,13 @@ pub enum Networks<'a> {
         net: &'a UpscalerConfig,
         /// How the pictures that it is shown are made of the data's.
         degrade: Degradation,
+    },
+    /// It fills holes.
+    Inpainter {
+        /// What it is made of.
+        net: &'a GatedConfig,
+        /// The holes that it learns to fill.
+        holes: Holes,
     },
 }
 

@@ -7,6 +7,7 @@ use super::began::BEGAN;
 use super::cyclegan::CYCLEGAN;
 use super::esrgan::ESRGAN;
 use super::infogan::INFOGAN;
+use super::inpaint::INPAINT;
 use super::pix2pix::PIX2PIX;
 use super::rules::{Rules, suited_net};
 use super::srgan::SRGAN;
@@ -22,7 +23,7 @@ use crate::train::schedule::Schedule;
 /// All methods, in the order in which they are best learnt.
 pub const METHODS: &[MethodEntry] = &[
     VANILLA, LSGAN, DCGAN, HINGE, WGAN, WGAN_GP, DRAGAN, SNGAN, SAGAN, CGAN, ACGAN, PROJECTION, BIGGAN, INFOGAN, BEGAN,
-    R3GAN, PIX2PIX, CYCLEGAN, SRGAN, ESRGAN, CUSTOM,
+    R3GAN, PIX2PIX, CYCLEGAN, SRGAN, ESRGAN, INPAINT, CUSTOM,
 ];
 
 type Parse = fn(toml::Table) -> Result<Box<dyn MethodConfig>, toml::de::Error>;

@@ -1,4 +1,4 @@
-//! What a training delivers: a generator that makes samples, or one that translates or enlarges pictures.
+//! What a training delivers: a generator that makes samples, or one that translates, enlarges or mends pictures.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::method::Average;
 use crate::random::{self, Purpose};
 use crate::run::Config;
 use crate::upscale::{self, Upscaler};
-use crate::{Generator, Result, Translator, generator, translator};
+use crate::{Generator, Inpainter, Result, Translator, generator, inpainter, translator};
 
 /// What the delivered file says of itself.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ pub(super) enum Card {
     Sampler(generator::Card),
     Translator(translator::Card),
     Upscaler { card: upscale::Card, training: upscale::Training },
+    Inpainter(inpainter::Card),
 }
 
 impl Card {
@@ -27,6 +28,7 @@ impl Card {
             Self::Sampler(card) => &card.config,
             Self::Translator(card) => &card.config,
             Self::Upscaler { training, .. } => &training.config,
+            Self::Inpainter(card) => &card.config,
         }
     }
 }
@@ -37,6 +39,7 @@ pub(super) enum Product {
     Sampler(Generator),
     Translator(Translator),
     Upscaler { upscaler: Upscaler, degrade: Degradation, seed: u64 },
+    Inpainter(Inpainter),
 }
 
 impl Product {
@@ -60,6 +63,9 @@ impl Product {
                 let upscaler = Upscaler::of_network(upscale::Card { training, ..card }, network.clone(), &device);
                 Self::Upscaler { upscaler, degrade, seed }
             }
+            (Card::Inpainter(card), Average::Inpainter(network)) => {
+                Self::Inpainter(Inpainter::new(inpainter::Card { images_seen, ..card }, network, &device))
+            }
             _ => unreachable!("a method's networks are of the kind that its settings say"),
         }
     }
@@ -69,11 +75,13 @@ impl Product {
             Self::Sampler(generator) => generator.save(path),
             Self::Translator(translator) => translator.save(path),
             Self::Upscaler { upscaler, .. } => upscaler.save(path),
+            Self::Inpainter(inpainter) => inpainter.save(path),
         }
     }
 
-    /// Of a product that restores pictures, what a person compares for `real` `[C, H, W]`, the `place`-th that is drawn: the
-    /// usual way of doing it, what the product makes, and `real` itself. None of other products.
+    /// Of a product that restores pictures, what a person compares for `real` `[C, H, W]`, the `place`-th that is drawn: what
+    /// it is made of, by the usual filter or with white holes, what the product makes, and `real` itself. None of other
+    /// products.
     pub(super) fn strip(&self, real: &[f32], shape: Shape, place: u64) -> Option<Vec<Vec<f32>>> {
         match self {
             Self::Sampler(_) | Self::Translator(_) => None,
@@ -87,6 +95,17 @@ impl Product {
                     upscaler.values(&image::to_unit(&small), small.shape()),
                     real.to_vec(),
                 ])
+            }
+            Self::Inpainter(inpainter) => {
+                let inpainter::Card { holes, config, .. } = inpainter.card();
+                let mut rng = random::stream(config.stream_seed(), Purpose::Mask, u64::MAX - place);
+                let holes = holes.draw([shape.height, shape.width], &mut rng);
+                let output = inpainter.values(real, &holes, shape);
+                let filled_with = |content: &dyn Fn(usize) -> f32| {
+                    let hole = |i: usize| holes[i % holes.len()] == 1.0;
+                    real.iter().enumerate().map(|(i, known)| if hole(i) { content(i) } else { *known }).collect()
+                };
+                Some(vec![filled_with(&|_| 1.0), filled_with(&|i| output[i]), real.to_vec()])
             }
         }
     }

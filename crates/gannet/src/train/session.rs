@@ -19,7 +19,7 @@ use crate::image::{Fit, Shape};
 use crate::method::{self, Given, Method, MethodConfig, MethodEntry, Networks, Setting};
 use crate::net::NetworkPlan;
 use crate::run::{Config, RunDir, TrainConfig, config, merge};
-use crate::{Error, Result, device, generator, translator, upscale};
+use crate::{Error, Result, device, generator, inpainter, translator, upscale};
 
 /// What a generator is used for, by the command's verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Verb {
     Translate,
     /// It enlarges pictures.
     Upscale,
+    /// It fills holes.
+    Inpaint,
 }
 
 /// A training that is fully settled and has not begun.
@@ -221,6 +223,7 @@ impl Session {
             Networks::Sampler(_) => Verb::Sample,
             Networks::Translator(_) => Verb::Translate,
             Networks::Upscaler { .. } => Verb::Upscale,
+            Networks::Inpainter { .. } => Verb::Inpaint,
         }
     }
 
@@ -250,6 +253,10 @@ impl Session {
             Networks::Translator(net) => {
                 let (net, ways) = (net.clone(), vec![config.data.sides.direction]);
                 Card::Translator(translator::Card { gannet, shape, net, ways, images_seen: 0, data, config })
+            }
+            Networks::Inpainter { net, holes } => {
+                let net = net.clone();
+                Card::Inpainter(inpainter::Card { gannet, shape, net, holes, images_seen: 0, data, config })
             }
             Networks::Upscaler { net, degrade } => {
                 let source = format!("{} on {}", config.method_name(), self.dataset.name());
