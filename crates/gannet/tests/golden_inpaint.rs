@@ -55,7 +55,7 @@ fn gated_convolutions_and_their_gradients_equal_pytorch() {
     let init = &mut Init::new(0, Purpose::GeneratorWeights, &Device::default().autodiff());
     let config = GatedConfig { width: 3, blocks: 2 };
     let flat = |output: Tensor<4>| {
-        let n = output.dims().iter().product();
+        let n: usize = output.dims().iter().product();
         output.reshape([n])
     };
     let from = strip(&golden("inpaint"), "generator");
