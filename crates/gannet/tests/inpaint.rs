@@ -60,7 +60,7 @@ fn holes_in_garments_are_filled_by_what_belongs_there() {
     let [grey, filled] = differences_in_holes(&inpainter, &session);
     assert!(filled < 0.5 * grey, "{filled} against {grey}");
     let error = Generator::load(run.path()).err().unwrap().to_string();
-    assert!(error.contains("holds a inpainter, expected a generator"), "{error}");
+    assert!(error.contains("holds an inpainter, expected a generator"), "{error}");
 }
 
 #[test]

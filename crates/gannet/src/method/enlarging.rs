@@ -73,20 +73,13 @@ impl Default for PerceptualConfig {
 const NO_EXTRACTOR: &str = "none";
 
 impl PerceptualConfig {
-    fn open(&self, device: &Device) -> Result<Likeness> {
+    /// None: pixels are compared.
+    fn open(&self, device: &Device) -> Result<Option<Perceptual>> {
         if self.extractor == NO_EXTRACTOR {
-            return Ok(Likeness::Pixels);
+            return Ok(None);
         }
-        Perceptual::find(&self.extractor, &self.layer, &extractor::folder(), device).map(Likeness::Maps)
+        Perceptual::find(&self.extractor, &self.layer, &extractor::folder(), device).map(Some)
     }
-}
-
-/// How alike two pictures look.
-enum Likeness {
-    /// By the maps of a network.
-    Maps(Perceptual),
-    /// By pixels and their gradients.
-    Pixels,
 }
 
 /// The settings of a method, and the step that makes it another than its relatives.
@@ -115,12 +108,13 @@ impl MethodConfig for Enlarging {
         let wrong = amounts.into_iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite()));
         problems.extend(wrong.map(|(name, value)| format!("method.{name} is {value}, accepted: 0 or more")));
         match device::open(device::first_built()).and_then(|device| config.perceptual.open(&device)) {
-            Ok(Likeness::Maps(network)) if given.shape.height.min(given.shape.width) < network.least_side() => problems
-                .push(format!(
+            Ok(Some(network)) if given.shape.height.min(given.shape.width) < network.least_side() => {
+                problems.push(format!(
                     "data.size is {}, accepted by method.perceptual.layer: {} pixels or more a side",
                     given.shape,
                     network.least_side()
-                )),
+                ))
+            }
             Ok(_) => {}
             Err(error) => problems.push(format!("method.perceptual: {error}")),
         }
@@ -155,7 +149,7 @@ impl MethodConfig for Enlarging {
             average: generator.valid(),
             generator: Player::new(generator, config.generator.clone()),
             critic: Player::new(critic, config.critic.clone()),
-            likeness: config.perceptual.open(device)?,
+            perceptual: config.perceptual.open(device)?,
             shape: given.shape,
             device: device.clone(),
             seed: *seed,
@@ -175,7 +169,7 @@ pub(super) struct Enlarger {
     pub(super) generator: Player<Upscaler>,
     pub(super) critic: Player<VggCritic>,
     average: Upscaler,
-    likeness: Likeness,
+    perceptual: Option<Perceptual>,
     shape: Shape,
     device: Device,
     seed: u64,
@@ -215,11 +209,9 @@ impl Enlarger {
         target: Tensor<4>,
         difference: fn(Tensor<4>, Tensor<4>) -> Tensor<1>,
     ) -> Tensor<1> {
-        match &self.likeness {
-            Likeness::Maps(network) => difference(network.maps(output), network.maps(target)),
-            Likeness::Pixels => {
-                absolute_difference(output.clone(), target.clone()) + gradient_difference(output, target)
-            }
+        match &self.perceptual {
+            Some(network) => difference(network.maps(output), network.maps(target)),
+            None => absolute_difference(output.clone(), target.clone()) + gradient_difference(output, target),
         }
     }
 

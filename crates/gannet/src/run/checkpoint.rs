@@ -89,7 +89,8 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(T,
         return Err(format!("written in format {format} by a newer gannet; this one reads up to format {FORMAT}"));
     }
     if found != kind {
-        return Err(format!("holds a {found}, expected a {kind}"));
+        let article = |word: &str| if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        return Err(format!("holds {} {found}, expected {} {kind}", article(&found), article(kind)));
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let tensors = file.iter().map(|(name, view)| Ok((name.to_owned(), data(name, &view)?)));

@@ -10,13 +10,13 @@ const MAX_BLOCKS: usize = 256;
 impl UpscalerConfig {
     /// What keeps these settings from making images of `shape`; empty when nothing does.
     pub fn problems(&self, shape: Shape) -> Vec<String> {
-        let (sizes, n_blocks, scales): (Vec<(&str, usize)>, (&str, usize), &[usize]) = match self {
-            Self::Rrdb(net) => (vec![("width", net.width), ("growth", net.growth)], ("blocks", net.blocks), &[1, 2, 4]),
-            Self::Srvgg(net) => (vec![("width", net.width)], ("layers", net.layers), &[1, 2, 3, 4]),
-            Self::Srresnet(net) => (vec![("width", net.width)], ("blocks", net.blocks), &[1, 2, 4, 8]),
+        let (width, n_blocks, growth, scales) = match self {
+            Self::Rrdb(net) => (net.width, ("blocks", net.blocks), Some(net.growth), [1, 2, 4].as_slice()),
+            Self::Srvgg(net) => (net.width, ("layers", net.layers), None, [1, 2, 3, 4].as_slice()),
+            Self::Srresnet(net) => (net.width, ("blocks", net.blocks), None, [1, 2, 4, 8].as_slice()),
         };
-        let mut problems: Vec<String> =
-            sizes.into_iter().filter_map(|(name, value)| out_of_range(name, value, MAX_SIZE)).collect();
+        let mut problems: Vec<String> = out_of_range("width", width, MAX_SIZE).into_iter().collect();
+        problems.extend(growth.and_then(|growth| out_of_range("growth", growth, MAX_SIZE)));
         problems.extend(out_of_range(n_blocks.0, n_blocks.1, MAX_BLOCKS));
         let (channels, scale) = (self.channels(), self.scale());
         if channels != shape.channels || !matches!(channels, 1 | 3) {
