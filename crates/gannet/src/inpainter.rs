@@ -15,7 +15,7 @@ use crate::random::Purpose;
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
 
-const KIND: &str = "inpainter";
+pub(crate) const KIND: &str = "inpainter";
 
 /// Bytes of each value that a layer puts out: itself and what it was made of.
 const BYTES_PER_ACTIVATION: u64 = 8;
