@@ -48,7 +48,7 @@ fn finish(session: &Session, outdir: &Path) -> PathBuf {
 fn upscaler(run: &Path) -> Upscaler {
     match convert::open(run, None).unwrap() {
         Model::Upscaler(upscaler) => upscaler,
-        Model::Generator(_) => panic!("a network that enlarges was trained"),
+        _ => panic!("a network that enlarges was trained"),
     }
 }
 

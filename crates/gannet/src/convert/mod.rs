@@ -20,7 +20,7 @@ use crate::nn::state::Tensors;
 use crate::run::{Config, TrainConfig, checkpoint};
 use crate::translator::{self, Translator};
 use crate::upscale::{self, Upscaler};
-use crate::{Card, Error, Result, device, inpainter, translator};
+use crate::{Card, Error, Result, device, inpainter};
 
 /// A way in which others name the tensors of a network.
 pub struct Layout {
@@ -168,11 +168,9 @@ pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
         Some(upscale::KIND) => return Upscaler::load(&file, &device).map(Model::Upscaler),
         Some(translator::KIND) => return Translator::load(path).map(Model::Translator),
         Some(generator::KIND) => return Generator::load(path).map(Model::Generator),
-        Some(kind @ (translator::KIND | inpainter::KIND)) => {
-            return Err(Error::file(
-                path,
-                format!("holds the network of `{kind}`, accepted: one that makes samples or enlarges"),
-            ));
+        Some(inpainter::KIND) => {
+            let problem = "holds a network that fills holes, accepted: one that makes samples, translates or enlarges";
+            return Err(Error::file(path, problem));
         }
         _ => {}
     }
