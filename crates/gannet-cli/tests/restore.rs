@@ -105,6 +105,6 @@ fn holes_are_filled_and_all_else_stays_as_it_was() {
     refuse(here, "inpaint latest -i deep.png --mask masks -o no.png", &["masks holds no mask called deep"]);
     refuse(here, "inpaint latest -i deep.png --mask mask.bmp -o filled.png", &["--force replaces it"]);
     refuse(here, "inpaint latest -i deep.png --mask config.toml -o no.png", &["config.toml"]);
-    refuse(here, "upscale latest -i deep.png -o no.png", &["inpainter"]);
+    refuse(here, "upscale latest -i deep.png -o no.png", &["fills holes"]);
     assert!(!here.join("no.png").exists());
 }
