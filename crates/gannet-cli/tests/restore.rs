@@ -58,6 +58,11 @@ fn photographs_teach_a_network_that_enlarges_and_is_exported() {
     assert_eq!(fs::read(here.join("large.png")).unwrap(), fs::read(here.join("large/0.png")).unwrap());
     succeed(here, "convert runs/00000-photos-esrgan --to model.onnx");
     assert!(here.join("model.onnx").is_file());
+    let tuned = "train --method esrgan --data photos --resume-from runs/00000-photos-esrgan --freezed 1 --kimg 0.016 \
+                 --batch 8 --set data.size=24 --set method.vgg.width=2 --set method.vgg.dense=4 --outdir tuned";
+    succeed(here, tuned);
+    let config = fs::read_to_string(here.join("tuned/00000-photos-esrgan/config.toml")).unwrap();
+    assert!(config.contains("freezed = 1") && config.contains("growth = 2"), "{config}");
     refuse(here, "upscale latest -i photos/0.png -o four.png -s 4", &["--scale is 4, latest enlarges by 2"]);
     refuse(here, &format!("train --method esrgan --data photos -s 3 {tiny}"), &["method.net.scale is 3", "1, 2, 4"]);
     refuse(here, "train --method dcgan --data photos -s 2", &["unknown setting `method.net.scale`"]);

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use gannet::convert::{self, Model};
 use gannet::degrade::Degradation;
 use gannet::image::{Filter, Picture, Shape, from_unit, resize, to_unit};
+use gannet::nn::state::{self, Tensors};
 use gannet::random::{Purpose, stream};
 use gannet::train::session::{Session, Verb};
 use gannet::upscale::Upscaler;
@@ -153,6 +154,42 @@ fn what_was_trained_enlarges_pictures_of_any_kind_and_becomes_onnx() {
         onnx::write(&Model::Upscaler(upscaler), &file).unwrap();
         assert!(file.is_file());
     }
+}
+
+#[test]
+fn a_trained_network_is_tuned_further_but_for_the_blocks_that_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let common = ["method.name=esrgan", "method.net.blocks=2", "method.pretrain_kimg=0.064", "train.kimg=0.128"];
+    let first = finish(&session(&common), folder.path()).join("generator.safetensors");
+    let start = format!("method.start={}", first.display());
+    let tuning = [common.as_slice(), &[start.as_str(), "method.freezed=1", "train.seed=4"]].concat();
+    let through = finish(&session(&tuning), folder.path());
+    let weights = |path: &Path| {
+        let mut weights = Tensors::new();
+        state::save(upscaler(path).network(), "", &mut weights);
+        weights
+    };
+    let (before, after) = (weights(&first), weights(&through));
+    for (name, data) in &before {
+        let stays = name.starts_with("conv_first.") || name.starts_with("body.0.");
+        assert_eq!(data == &after[name], stays, "{name}");
+    }
+
+    let path = finish(&session(&[tuning.as_slice(), &["train.kimg=0.064"]].concat()), folder.path());
+    let resumed = Session::resume(&path, &table(&["train.kimg=0.128"])).unwrap();
+    let run = run::RunDir::open(&path).unwrap();
+    resumed.train(&run, &mut [], &AtomicBool::new(false)).unwrap();
+    assert!(newest_checkpoint(&through) == newest_checkpoint(&path));
+
+    let problem = |more: &[&str]| {
+        let common = ["data.source=fashion-mnist", "data.size=16", "method.name=esrgan", "method.net.scale=2"];
+        Session::prepare(&table(&[common.as_slice(), more].concat())).err().unwrap().to_string()
+    };
+    let error = problem(&[&start]);
+    assert!(error.contains("method.start has another network than method.net: Rrdb"), "{error}");
+    let error = problem(&["method.freezed=2"]);
+    assert!(error.contains("method.freezed is 2, accepted without method.start: 0"), "{error}");
+    assert!(problem(&["method.start=nowhere.safetensors"]).contains("nowhere.safetensors"));
 }
 
 #[test]

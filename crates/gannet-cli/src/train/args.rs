@@ -1,9 +1,10 @@
 //! The flags of `gannet train`, and the settings they amount to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use gannet::convert::{self, Model};
 use gannet::data::Direction;
 use gannet::run;
 use gannet::train::doctor::heal::{Heal, Treatment};
@@ -23,6 +24,7 @@ Examples:
   gannet train --config recipes/fashion-mnist-dcgan.toml --seed 2
   gannet train --method pix2pix --data pairs --direction BtoA   folders A and B, or trainA and trainB
   gannet train --method esrgan --data photos -s 2               a network that enlarges, from parts of good pictures
+  gannet train --method esrgan --data photos --resume-from x4plus.safetensors --freezed 20
   gannet train --data fashion-mnist --metrics fd   deliver the best snapshot by Fréchet distance
   gannet train --resume latest --kimg 400          go on, to a new end
   gannet train --method dcgan --dry-run            settings, networks and expected time, nothing written")]
@@ -39,6 +41,12 @@ pub(crate) struct Args {
     /// Of methods that enlarge, by how much: 2 or 4 [default: 4]
     #[arg(short, long)]
     pub(super) scale: Option<usize>,
+    /// Start a method that enlarges from a trained network: a file that `gannet upscale` takes
+    #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
+    resume_from: Option<PathBuf>,
+    /// Blocks of that network, from its input on, that stay as they are
+    #[arg(long, value_name = "N", requires = "resume_from")]
+    freezed: Option<u64>,
     /// Where the run's folder is made
     #[arg(long, default_value = "runs")]
     pub(super) outdir: PathBuf,
@@ -114,6 +122,9 @@ impl Args {
             None if self.names_nothing() => toml::from_str(MAIN_JOB)?,
             None => Table::new(),
         };
+        if let Some(path) = &self.resume_from {
+            run::merge(&mut table, start_from(path)?);
+        }
         self.set.iter().try_for_each(|assignment| run::assign(&mut table, assignment))?;
         run::merge(&mut table, self.flags()?);
         Ok(table)
@@ -151,6 +162,7 @@ impl Args {
         put("method", "gamma", self.gamma.map(Into::into));
         let scale = self.scale.map(|n| integer(n as u64)).transpose().context("--scale is too large")?;
         put("method", "net", scale.map(|scale| Table::from_iter([("scale".to_owned(), scale)]).into()));
+        put("method", "freezed", self.freezed.map(integer).transpose().context("--freezed is too large")?);
         put("method", "augment", self.aug.clone().map(|kind| Table::from_iter([("kind".into(), kind.into())]).into()));
         put("train", "kimg", self.kimg.map(Into::into));
         put("train", "batch", self.batch.map(|n| integer(n as u64)).transpose().context("--batch is too large")?);
@@ -161,4 +173,16 @@ impl Args {
         put("train", "precision", self.precision.clone().map(Into::into));
         Ok(table)
     }
+}
+
+/// The settings by which training starts from the network at `path`, whose form it takes.
+fn start_from(path: &Path) -> anyhow::Result<Table> {
+    let model = match convert::open(path, None)? {
+        Model::Upscaler(upscaler) => upscaler,
+        other => bail!("--resume-from {} is {}, accepted: a network that enlarges", path.display(), other.describe()),
+    };
+    let path = std::fs::canonicalize(path).map_err(gannet::Error::io("read", path))?;
+    let start = ("start".to_owned(), path.to_string_lossy().into_owned().into());
+    let net = ("net".to_owned(), Table::try_from(&model.card().net)?.into());
+    Ok(Table::from_iter([("method".to_owned(), Table::from_iter([start, net]).into())]))
 }

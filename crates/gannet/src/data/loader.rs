@@ -130,7 +130,7 @@ fn batch(dataset: &dyn Dataset, config: &LoaderConfig, places: &[Place]) -> Resu
     let shape = dataset.shape();
     let sample = |place: &Place| {
         let mut rng = random::stream(config.seed, Purpose::Part, place.position);
-        let mut sample = dataset.read_part(place.indices[0], &mut rng)?;
+        let mut sample = dataset.read_crop(place.indices[0], &mut rng)?;
         View::draw(config, place.position, SOURCE).show(&mut sample.values, shape);
         Ok(sample)
     };

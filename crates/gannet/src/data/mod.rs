@@ -66,7 +66,7 @@ pub trait Dataset: Send + Sync {
 
     /// The sample at `index` as training is shown it: another part of it each time, drawn from `rng`, where samples are
     /// parts of larger pictures.
-    fn read_part(&self, index: usize, _rng: &mut ChaCha8Rng) -> Result<Sample> {
+    fn read_crop(&self, index: usize, _rng: &mut ChaCha8Rng) -> Result<Sample> {
         self.read(index)
     }
 

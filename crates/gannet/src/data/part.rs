@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rand_chacha::ChaCha8Rng;
+
 use super::{Dataset, Sample};
 use crate::image::Shape;
 use crate::{Error, Result};
@@ -61,6 +63,10 @@ impl Dataset for Part {
 
     fn read(&self, index: usize) -> Result<Sample> {
         self.whole.read(self.indices[index])
+    }
+
+    fn read_crop(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Sample> {
+        self.whole.read_crop(self.indices[index], rng)
     }
 
     fn read_held_out(&self, index: usize) -> Option<Result<Sample>> {

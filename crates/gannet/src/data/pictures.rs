@@ -331,7 +331,7 @@ impl Dataset for PictureSet {
         self.first_readable(index, None)
     }
 
-    fn read_part(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Sample> {
+    fn read_crop(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Sample> {
         self.first_readable(index, Some(rng))
     }
 }
@@ -343,6 +343,7 @@ mod tests {
 
     use image::{DynamicImage, ImageFormat};
 
+    use super::super::Part;
     use super::*;
 
     fn file(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -475,8 +476,8 @@ mod tests {
 
     #[test]
     fn parts_of_pictures_are_drawn_for_training_and_are_the_middle_elsewhere() {
-        let pixels = image::GrayImage::from_fn(20, 12, |x, y| image::Luma([(12 * x + y) as u8]));
-        let (blobs, n_reads) = memory(vec![("1.png", file(&DynamicImage::ImageLuma8(pixels), ImageFormat::Png))]);
+        let ramp = || image::GrayImage::from_fn(20, 12, |x, y| image::Luma([(12 * x + y) as u8]));
+        let (blobs, n_reads) = memory(vec![("1.png", file(&DynamicImage::ImageLuma8(ramp()), ImageFormat::Png))]);
         let config = DataConfig { size: "4".parse().unwrap(), fit: Fit::Part, ..DataConfig::default() };
         let set = open(blobs, &config).unwrap();
         assert_eq!(set.description(), "1 image from memory/ as 1x4x4: 1 shown in parts");
@@ -484,13 +485,22 @@ mod tests {
         assert_eq!(first(set.read(0).unwrap()), 12 * 8 + 4);
         let part = |counter| {
             let mut rng = crate::random::stream(1, crate::random::Purpose::Part, counter);
-            first(set.read_part(0, &mut rng).unwrap())
+            first(set.read_crop(0, &mut rng).unwrap())
         };
         let parts: std::collections::BTreeSet<u8> = (0..500).map(part).collect();
         // 17 x 9 places, of which a few are missed.
         assert!((120..=153).contains(&parts.len()) && parts.contains(&0), "{}", parts.len());
         assert_eq!(part(7), part(7));
         assert_eq!(n_reads.lock().unwrap()[0], 1);
+        // Holding some out changes nothing in the others.
+        let (blobs, _) =
+            memory(vec![("1.png", file(&DynamicImage::ImageLuma8(ramp()), ImageFormat::Png)), ("2.png", flat(0))]);
+        let rest = Part::holding_out(open(blobs, &config).unwrap(), 1).unwrap();
+        let of_rest = |counter| {
+            let mut rng = crate::random::stream(1, crate::random::Purpose::Part, counter);
+            first(rest.read_crop(0, &mut rng).unwrap())
+        };
+        assert!(rest.read_held_out(0).is_some() && (0..20).any(|i| of_rest(i) != of_rest(0)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the methods that enlarge pictures share: settings, players, what the generator is shown, and what is near. The order
 //! of moves is each method's own.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
@@ -9,6 +11,7 @@ use toml::Table;
 
 use super::game::values;
 use super::{Average, Given, Method, MethodConfig, Networks, Setting, table_of};
+use crate::convert::{self, Model};
 use crate::data::Batch;
 use crate::degrade::Degradation;
 use crate::extractor::{self, Perceptual};
@@ -23,7 +26,7 @@ use crate::train::ema;
 use crate::train::event::Stats;
 use crate::train::player::{Player, PlayerConfig};
 use crate::train::schedule::Moment;
-use crate::{Result, device};
+use crate::{Error, Result, device};
 
 /// The settings of a method that enlarges.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +44,11 @@ pub(super) struct EnlargingConfig {
     pub(super) adversarial_weight: f64,
     /// What the perceptual distance looks through.
     pub(super) perceptual: PerceptualConfig,
+    /// The file of a network that enlarges, whose weights are the generator's first ones; `none`: these are drawn.
+    pub(super) start: String,
+    /// Blocks of the generator, from its input on, that stay as they were at the start (Mo et al. 2020, "Freeze the
+    /// Discriminator", does so with a critic's).
+    pub(super) freezed: usize,
     /// Half-life of the generator's average, in images (10 kimg, as Karras et al. 2020).
     pub(super) ema_half_life_images: f64,
     /// The generator.
@@ -72,6 +80,9 @@ impl Default for PerceptualConfig {
 
 const NO_EXTRACTOR: &str = "none";
 
+/// The `start` of a generator that starts from nothing.
+pub(super) const NO_START: &str = "none";
+
 impl PerceptualConfig {
     /// None: pixels are compared.
     fn open(&self, device: &Device) -> Result<Option<Perceptual>> {
@@ -86,6 +97,28 @@ impl PerceptualConfig {
 pub(super) struct Enlarging {
     pub(super) config: EnlargingConfig,
     pub(super) step: Step,
+}
+
+impl EnlargingConfig {
+    /// The generator as it is at the start, on `device`.
+    fn generator(&self, seed: u64, device: &Device) -> Result<Upscaler> {
+        let drawn = self.net.init(&mut Init::new(seed, Purpose::GeneratorWeights, device));
+        if self.start == NO_START {
+            return Ok(drawn);
+        }
+        let path = Path::new(&self.start);
+        let refuse = |reason: String| Error::file(path, reason);
+        let Model::Upscaler(found) = convert::open(path, None)? else {
+            return Err(refuse("method.start makes samples, accepted: a network that enlarges".into()));
+        };
+        if found.card().net != self.net {
+            return Err(refuse(format!("method.start has another network than method.net: {:?}", found.card().net)));
+        }
+        let mut weights = Tensors::new();
+        state::save(found.network(), "", &mut weights);
+        let network = state::load(drawn, "", &weights).map_err(refuse)?;
+        Ok(state::freeze(network, |name| self.net.is_within_first(self.freezed, name)))
+    }
 }
 
 /// Every player's move, once.
@@ -107,7 +140,16 @@ impl MethodConfig for Enlarging {
         ];
         let wrong = amounts.into_iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite()));
         problems.extend(wrong.map(|(name, value)| format!("method.{name} is {value}, accepted: 0 or more")));
-        match device::open(device::first_built()).and_then(|device| config.perceptual.open(&device)) {
+        if config.freezed > 0 && config.start == NO_START {
+            problems.push(format!("method.freezed is {}, accepted without method.start: 0", config.freezed));
+        }
+        let device = device::open(device::first_built());
+        if problems.is_empty()
+            && let Err(error) = device.as_ref().map_or(Ok(()), |device| config.generator(0, device).map(|_| ()))
+        {
+            problems.push(error.to_string());
+        }
+        match device.and_then(|device| config.perceptual.open(&device)) {
             Ok(Some(network)) if given.shape.height.min(given.shape.width) < network.least_side() => {
                 problems.push(format!(
                     "data.size is {}, accepted by method.perceptual.layer: {} pixels or more a side",
@@ -143,7 +185,7 @@ impl MethodConfig for Enlarging {
 
     fn build(&self, Setting { given, device, seed }: &Setting) -> Result<Box<dyn Method>> {
         let config = self.config.clone();
-        let generator = config.net.init(&mut Init::new(*seed, Purpose::GeneratorWeights, device));
+        let generator = config.generator(*seed, device)?;
         let critic = config.vgg.init(given.shape, &mut Init::new(*seed, Purpose::CriticWeights, device));
         Ok(Box::new(Enlarger {
             average: generator.valid(),

@@ -6,7 +6,7 @@
 //! average, where the authors interpolate between both phases (section 3.4).
 
 use super::MethodEntry;
-use super::enlarging::{Enlarger, Enlarging, EnlargingConfig, PerceptualConfig};
+use super::enlarging::{Enlarger, Enlarging, EnlargingConfig, NO_START, PerceptualConfig};
 use super::game::{Report, values};
 use crate::Result;
 use crate::data::Batch;
@@ -35,6 +35,8 @@ pub(super) const ESRGAN: MethodEntry = MethodEntry {
             perceptual_weight: 1.0,
             adversarial_weight: 5e-3,
             perceptual: PerceptualConfig::default(),
+            start: NO_START.into(),
+            freezed: 0,
             ema_half_life_images: train::EMA_HALF_LIFE_IMAGES,
             net: UpscalerConfig::Rrdb(RrdbConfig { channels: shape.channels, ..RrdbConfig::default() }),
             vgg: VggCriticConfig::default(),

@@ -6,7 +6,7 @@
 //! rate; the critic moves before the generator; users get the average.
 
 use super::MethodEntry;
-use super::enlarging::{Enlarger, Enlarging, EnlargingConfig, PerceptualConfig};
+use super::enlarging::{Enlarger, Enlarging, EnlargingConfig, NO_START, PerceptualConfig};
 use super::game::{Report, values};
 use crate::Result;
 use crate::data::Batch;
@@ -34,6 +34,8 @@ pub(super) const SRGAN: MethodEntry = MethodEntry {
             perceptual_weight: 1.0,
             adversarial_weight: 1e-3,
             perceptual: PerceptualConfig::default(),
+            start: NO_START.into(),
+            freezed: 0,
             ema_half_life_images: train::EMA_HALF_LIFE_IMAGES,
             net: UpscalerConfig::Srresnet(SrresnetConfig { channels: shape.channels, ..SrresnetConfig::default() }),
             vgg: VggCriticConfig::default(),

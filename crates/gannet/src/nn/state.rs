@@ -22,6 +22,11 @@ pub fn load<M: Module>(module: M, prefix: &str, from: &Tensors) -> Result<M, Str
     loader.problem.map_or(Ok(loaded), Err)
 }
 
+/// `module` whose weights that `is_fixed` says, by their names, take no gradient any more.
+pub fn freeze<M: Module>(module: M, is_fixed: impl Fn(&str) -> bool) -> M {
+    module.map(&mut Freeze { path: Path::new(""), is_fixed })
+}
+
 /// What each weight of `module` is called.
 pub fn names<M: Module>(module: &M) -> HashMap<ParamId, String> {
     let mut names = Names { path: Path::new(""), names: HashMap::new() };
@@ -106,6 +111,25 @@ impl ModuleVisitor for Names {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         self.names.insert(param.id, self.path.name());
+    }
+}
+
+struct Freeze<F> {
+    path: Path,
+    is_fixed: F,
+}
+
+impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if (self.is_fixed)(&self.path.name()) { param.set_require_grad(false) } else { param }
     }
 }
 

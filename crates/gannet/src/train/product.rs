@@ -79,15 +79,14 @@ impl Product {
         }
     }
 
-    /// Of a product that restores pictures, what a person compares for `real` `[C, H, W]`, the `place`-th that is drawn: what
-    /// it is made of, by the usual filter or with white holes, what the product makes, and `real` itself. None of other
-    /// products.
-    pub(super) fn strip(&self, real: &[f32], shape: Shape, place: u64) -> Option<Vec<Vec<f32>>> {
+    /// Of a product that restores pictures, what a person compares for `real` `[C, H, W]`: what is left of it, by chance
+    /// numbered `counter`, enlarged by the usual filter or with white holes; what the product makes; `real` itself. None of
+    /// other products.
+    pub(super) fn strip(&self, real: &[f32], shape: Shape, counter: u64) -> Option<Vec<Vec<f32>>> {
         match self {
             Self::Sampler(_) | Self::Translator(_) => None,
             Self::Upscaler { upscaler, degrade, seed } => {
-                // Counted from the end, where no training comes.
-                let mut rng = random::stream(*seed, Purpose::Degrade, u64::MAX - place);
+                let mut rng = random::stream(*seed, Purpose::Degrade, counter);
                 let small = degrade.shrink(image::from_unit(real, shape), upscaler.scale(), &mut rng);
                 let usual = image::resize(small.clone(), shape.height, shape.width, Filter::Bicubic);
                 Some(vec![
@@ -98,7 +97,7 @@ impl Product {
             }
             Self::Inpainter(inpainter) => {
                 let inpainter::Card { holes, config, .. } = inpainter.card();
-                let mut rng = random::stream(config.stream_seed(), Purpose::Mask, u64::MAX - place);
+                let mut rng = random::stream(config.stream_seed(), Purpose::Mask, counter);
                 let holes = holes.draw([shape.height, shape.width], &mut rng);
                 let output = inpainter.values(real, &holes, shape);
                 let filled_with = |content: &dyn Fn(usize) -> f32| {

@@ -18,6 +18,7 @@ use crate::data::{Dataset, Sides};
 use crate::image::{self, Picture};
 use crate::method::{Average, Method};
 use crate::nn::state::Tensors;
+use crate::random::{self, Purpose};
 use crate::run::{RunDir, State, write_atomically};
 use crate::{Error, Generator, Result, Translator};
 
@@ -115,8 +116,12 @@ impl<'a> Recorder<'a> {
         let shape = self.dataset.shape();
         let mut cells: Vec<Vec<f32>> = vec![];
         for place in 0..STRIPS_DRAWN {
-            let real = self.dataset.read(place * self.dataset.len() / STRIPS_DRAWN)?.values;
-            cells.extend(product.strip(&real, shape, place as u64).into_iter().flatten());
+            let index = place * self.dataset.len() / STRIPS_DRAWN;
+            // Counted from the end, where no training comes.
+            let counter = u64::MAX - place as u64;
+            let mut rng = random::stream(self.card.config().stream_seed(), Purpose::Part, counter);
+            let real = self.dataset.read_crop(index, &mut rng)?.values;
+            cells.extend(product.strip(&real, shape, counter).into_iter().flatten());
         }
         let n_columns = cells.len() / STRIPS_DRAWN * STRIPS_PER_ROW;
         self.write_picture(name, &image::sheet(&cells, shape, n_columns))

@@ -99,6 +99,19 @@ impl UpscalerConfig {
         rrdb.or_else(srvgg).or_else(|| SrresnetConfig::of(tensors).map(Self::Srresnet))
     }
 
+    /// Whether the weight called `name` belongs to the first `n_blocks` blocks, or to what comes before them; of none where
+    /// there are none.
+    pub fn is_within_first(&self, n_blocks: usize, name: &str) -> bool {
+        let mut parts = name.split('.');
+        // A slope follows each convolution of a plain chain.
+        let n_parts = if matches!(self, Self::Srvgg(_)) { 2 * n_blocks } else { n_blocks };
+        match (parts.next(), parts.next().and_then(|place| place.parse::<usize>().ok())) {
+            (Some("body"), Some(place)) => place < n_parts,
+            (Some("conv_first" | "first" | "prelu"), _) => n_blocks > 0,
+            _ => false,
+        }
+    }
+
     /// A new network.
     pub fn init(&self, init: &mut Init) -> Upscaler {
         match self {
