@@ -45,6 +45,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "a run of the command has one")]
 enum Verb {
     /// Train a generator
     Train(train::Args),
