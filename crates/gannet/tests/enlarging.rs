@@ -172,7 +172,9 @@ fn a_trained_network_is_tuned_further_but_for_the_blocks_that_stay() {
     let (before, after) = (weights(&first), weights(&through));
     for (name, data) in &before {
         let stays = name.starts_with("conv_first.") || name.starts_with("body.0.");
-        assert_eq!(data == &after[name], stays, "{name}");
+        let moved = data.iter::<f32>().zip(after[name].iter::<f32>()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // The average of what does not move is rounded.
+        assert!(if stays { moved < 1e-6 } else { moved > 1e-5 }, "{name}: {moved}");
     }
 
     let path = finish(&session(&[tuning.as_slice(), &["train.kimg=0.064"]].concat()), folder.path());
