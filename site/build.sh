@@ -7,9 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 target=wasm32-unknown-unknown
-export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='--cfg getrandom_backend="custom" -C target-feature=+simd128'
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS='-C target-feature=+simd128'
 if [ -n "${DEBIAN_RUST:-}" ]; then
-  export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=/usr/bin/rust-lld
+  linker=$(echo "$(rustc --print sysroot)"/lib/rustlib/*/bin/rust-lld)
+  export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker
   (cd engine && /usr/bin/cargo build --release --target $target -Z build-std=std,panic_abort)
 else
   (cd engine && cargo build --release --target $target)

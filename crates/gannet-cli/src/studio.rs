@@ -1,8 +1,8 @@
 //! `gannet studio`: runs, generators and the game in the plane, as a local web page.
 
 use std::io::{Write, stdout};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gannet_studio::Options;
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// What everybody who asks has to know: letters, digits, - and _
     #[arg(long)]
     token: Option<String>,
+    /// Start no trainings from the page
+    #[arg(long)]
+    only_show: bool,
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
@@ -53,13 +56,37 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         if args.open {
             open(&url);
         }
-        let options = Options { runs: args.runs.clone(), token: args.token.clone() };
+        let trainer = std::env::current_exe().ok().filter(|_| !args.only_show);
+        let options = Options { runs: args.runs.clone(), token: args.token.clone(), trainer };
         gannet_studio::serve(listener, options, async {
             let _interrupted = tokio::signal::ctrl_c().await;
         })
-        .await
-        .context("the studio broke off")
+        .await;
+        Ok(())
     })
+}
+
+/// Shows the run at `path`, and those beside it, while this process does something else; returns where. Where `port` is
+/// taken, as it is by the studio of another training, a free one serves.
+pub(crate) fn beside(path: &Path, port: u16) -> anyhow::Result<String> {
+    let bind = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = bind(port).or_else(|_| bind(0)).context("cannot listen on this machine for --studio")?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    let path = std::fs::canonicalize(path)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let options = Options::new(path.parent().unwrap_or(&path));
+    // Few threads: the cores are the training's.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).max_blocking_threads(4).enable_all().build()?;
+    std::thread::Builder::new().name("studio".into()).spawn(move || {
+        runtime.block_on(async {
+            if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+                gannet_studio::serve(listener, options, std::future::pending()).await;
+            }
+        });
+    })?;
+    Ok(format!("http://localhost:{port}/#/runs/{name}"))
 }
 
 /// Asks the desktop for a browser. Where there is none, the address has been printed.

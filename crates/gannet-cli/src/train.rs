@@ -14,6 +14,7 @@ use gannet::train::{self, Outcome};
 pub(crate) use args::Args;
 
 use crate::interrupt::{INTERRUPTED, stop_on_interrupt};
+use crate::studio;
 use crate::terminal::{Terminal, duration};
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     terminal.log_to(run.path().join("log.txt"));
     terminal.say(&format!("run     {}", run.path().display()))?;
+    if let Some(port) = args.studio {
+        terminal.say(&format!("studio  {}", studio::beside(run.path(), port)?))?;
+    }
     let verb = session.verb();
     let outcome = heal::train(session, &run, args.treatment(), &mut [&mut terminal], &*stop_on_interrupt()?);
     terminal.finish();

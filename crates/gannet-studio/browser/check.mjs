@@ -1,66 +1,104 @@
-// Every page in a real browser against a real run: node check.mjs PATH_TO_GANNET [PATH_TO_SITE_DIST].
+// Every page in a real browser against real runs: node check.mjs PATH_TO_GANNET [--site DIST] [--pictures FOLDER]
 //
 // Needs Chromium (CHROMIUM names it; Debian's by default) and the packages of package.json. Ends with 1 and says why if a
-// page logs an error, is wider than its window or fails axe's accessibility rules, or if the playground does not play.
+// page logs an error, is wider than its window or fails axe's accessibility rules, if something that is pressed does not
+// do what it says, or if the playground does not play. With a folder, pictures of every page are left there.
 
 import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 
-const gannet = resolve(process.argv[2]);
-const site = process.argv[3];
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { site: { type: "string" }, pictures: { type: "string" } } });
+const gannet = resolve(positionals[0]);
 const axe = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "gannet-browser-"));
+const runs = join(folder, "runs");
 const problems = [];
-const steps = [];
+const began = performance.now();
+const say = (step) => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${step}`);
 
-const train = (...more) => execFileSync(gannet, ["train", "--data", "ring", "--set", "method.name=vanilla", "--set", "train.tick_kimg=1", ...more], { cwd: folder, stdio: "ignore" });
-train("--kimg", "5");
+const RING = "00000-ring-r3gan", GARMENTS = "00001-fashion-mnist-dcgan", EDGES = "00002-garment-edges-pix2pix";
+const SIZES = [{ name: "desktop-light" }, { name: "phone-dark", width: 390, height: 844, theme: "dark" }];
 
-const studio = spawn(gannet, ["studio", "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-const base = await new Promise((done) => studio.stdout.once("data", (text) => done(String(text).match(/http:\S+/)[0])));
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const train = (...words) => execFileSync(gannet, ["train", ...words], { cwd: folder, stdio: "ignore" });
+const set = (...settings) => settings.flatMap((setting) => ["--set", setting]);
+
+async function studio(...words) {
+  const child = spawn(gannet, ["studio", "--port", "0", ...words], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const text = await new Promise((done) => child.stdout.once("data", done));
+  return { url: String(text).match(/http:\S+/)[0], end: () => child.kill() };
+}
 
 async function open(url, { width = 1440, height = 960, theme = "light" } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, deviceScaleFactor: options.pictures ? 2 : 1 });
   const page = await context.newPage();
+  page.setDefaultTimeout(30000);
   page.on("console", (message) => message.type() === "error" && problems.push(`${url}: ${message.text()}`));
   page.on("pageerror", (error) => problems.push(`${url}: ${error}`));
   await page.goto(url);
-  await page.waitForSelector("h1", { timeout: 30000 });
+  await page.waitForSelector("h1");
   return page;
 }
 
+const close = (page) => page.context().close();
+
+/** What must hold of every page as it stands. */
 async function judge(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (over > 0) problems.push(`${name}: ${over} pixels too wide`);
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   for (const { id, nodes } of violations) problems.push(`${name}: ${id} at ${nodes.map(({ target }) => target).join(", ")}`);
-  steps.push(name);
+  if (options.pictures) await page.screenshot({ path: join(options.pictures, `${name}.png`), fullPage: name.includes("phone") });
+  say(name);
 }
 
-/** Chooses a story at full speed and waits until the verdict's line of modes says `modes`. */
-async function story(page, name, modes, verdict) {
+/** Each page in both sizes, once what `ready` names is there. */
+async function every(base, name, hash, ready, act = async () => {}) {
+  for (const size of SIZES) {
+    const page = await open(base + hash, size);
+    await ready(page).first().waitFor();
+    await act(page);
+    await judge(page, `${name}-${size.name}`);
+    await close(page);
+  }
+}
+
+/** Chooses a story at full speed and waits until the verdict says so. */
+async function story(page, engine, name, modes, verdict) {
   await page.getByLabel("Speed").fill("30");
   await page.getByRole("button", { name, exact: true }).click();
   const told = page.getByLabel("Verdict");
-  await told.filter({ hasText: modes }).filter({ hasText: verdict }).waitFor({ timeout: 180000 });
-  steps.push(`${name}: ${(await told.innerText()).replaceAll("\n", " ")}`);
+  await told.filter({ hasText: modes }).filter({ hasText: verdict }).waitFor({ timeout: 120000 });
+  say(`${engine}, ${name}: ${(await told.innerText()).replaceAll("\n", " ")}`);
 }
 
-async function play(url, engine) {
+async function play(url, engine, prefix) {
   const page = await open(url);
   await page.getByText(engine).waitFor();
-  await story(page, "Healthy", /8\/8/, /Balanced/);
-  await story(page, "Mode collapse", /[12]\/8/, /Mode collapse/);
+  await story(page, engine, "Healthy", /8\/8/, /Balanced/);
+  const steps = () => page.evaluate(() => Number(document.querySelector(".status dd").dataset.value));
+  const [from, start] = [await steps(), performance.now()];
+  await page.waitForTimeout(3000);
+  const rate = ((await steps()) - from) / ((performance.now() - start) / 1000);
+  say(`${engine}: ${rate.toFixed(0)} steps a second at batch 150, everything drawn`);
+  await judge(page, `${prefix}-desktop-light`);
+  await story(page, engine, "Mode collapse", /[12]\/8/, /Mode collapse/);
+  if (options.pictures) await page.screenshot({ path: join(options.pictures, `${prefix}-collapse-desktop-light.png`) });
   const before = page.url();
   await page.getByLabel("Loss", { exact: false }).first().selectOption("hinge");
   if (page.url() === before) problems.push(`${engine}: the address does not follow the settings`);
-  await page.context().close();
+  const shared = await open(page.url());
+  if ((await shared.getByLabel("Loss", { exact: false }).first().inputValue()) !== "hinge") problems.push(`${engine}: the address does not bring the settings back`);
+  await close(shared);
+  await page.getByRole("button", { name: "Take the tour" }).click();
+  for (let step = 0; step < 5; step += 1) await page.getByRole("dialog").getByRole("button", { name: /Next|Done/ }).click();
+  if (await page.getByRole("dialog").count()) problems.push(`${engine}: the tour does not end`);
+  await close(page);
 }
 
 function serve(root) {
@@ -76,38 +114,118 @@ function serve(root) {
   return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
 }
 
-try {
-  const run = "00000-ring-vanilla";
-  for (const hash of ["#/runs", `#/runs/${run}`, `#/explore/${run}`, `#/compare/${run},${run}`, "#/playground"]) {
-    for (const size of [{}, { width: 390, height: 844, theme: "dark" }]) {
-      const page = await open(base + hash, size);
-      await page.waitForTimeout(1500);
-      await judge(page, `${hash} ${size.theme ?? "light"}`);
-      await page.context().close();
-    }
+/** A folder of runs as they are found after accidents, and many of them. */
+function damaged() {
+  const many = join(folder, "many");
+  mkdirSync(many);
+  for (let i = 0; i < 500; i += 1) {
+    const run = join(many, `${String(i).padStart(5, "0")}-ring-r3gan`);
+    mkdirSync(run);
+    for (const file of ["config.toml", "stats.jsonl", "events.jsonl", "fakes000005.png"]) cpSync(join(runs, RING, file), join(run, file));
   }
-  // A training as it happens.
-  const live = await open(`${base}#/runs/${run}`);
-  await live.getByText("5 kimg").first().waitFor();
-  train("--resume", run, "--kimg", "9");
-  await live.getByText("9 kimg").first().waitFor({ timeout: 30000 });
-  steps.push("live");
+  const last = join(many, "00499-ring-r3gan");
+  truncateSync(join(last, "stats.jsonl"), readFileSync(join(last, "stats.jsonl")).length - 40);
+  rmSync(join(last, "fakes000005.png"));
+  writeFileSync(join(last, "events.jsonl"), "half a li");
+  return many;
+}
 
-  await play(`${base}#/playground`, "native engine");
-  if (site) {
-    const server = await serve(resolve(site));
-    await play(`http://localhost:${server.address().port}/`, "in your browser");
+train("--data", "ring", "--method", "r3gan", "--kimg", "5", ...set("train.tick_kimg=1"));
+train("--data", "fashion-mnist", "--kimg", "1", "--batch", "32", ...set("method.net.width=8", "train.tick_kimg=0.25"));
+train("--data", "garment-edges", "--method", "pix2pix", "--kimg", "0.2", "--batch", "16", ...set("method.net.width=8", "method.patch.width=8", "train.tick_kimg=0.1"));
+say(`trained ${readdirSync(runs).join(", ")}`);
+const served = await studio();
+const base = served.url;
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+if (options.pictures) mkdirSync(options.pictures, { recursive: true });
+
+try {
+  await every(base, "runs", "#/runs", (page) => page.getByRole("link", { name: RING }));
+  await every(base, "run", `#/runs/${RING}`, (page) => page.getByText("Scores of reals and fakes"), async (page) => {
+    await page.getByText("Settings", { exact: true }).click();
+    await page.getByText("Log", { exact: true }).click();
+  });
+  await every(base, "compare", `#/compare/${RING},${GARMENTS}`, (page) => page.getByText("Settings that differ"));
+  await every(base, "explore", `#/explore/${GARMENTS}`, (page) => page.getByRole("button", { name: "Seed 3", exact: true }), async (page) => {
+    await page.getByRole("button", { name: "Pin as start" }).click();
+    await page.getByRole("button", { name: "Seed 3", exact: true }).click();
+    await page.getByAltText("100 % of the way from seed 0 to seed 3").waitFor();
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText(/training pictures, with the difference from seed 3/).waitFor();
+  });
+  await every(base, "translate", `#/translate/${EDGES}`, (page) => page.getByText("32 x 32 pixels in"), async (page) => {
+    await page.locator("#translate-file").setInputFiles(join(runs, GARMENTS, "reals.png"));
+    await page.getByText(/2\d\d x 2\d\d pixels in/).waitFor();
+    await page.locator("#translate-file").setInputFiles(join(runs, GARMENTS, "config.toml"));
+    await page.getByText(/the picture: /).waitFor();
+  });
+  problems.splice(0, problems.length, ...problems.filter((problem) => !problem.includes("translate") || !problem.includes("422")));
+  await every(base, "launch", "#/launch", (page) => page.getByText("gannet train --data ring"), async (page) => {
+    await page.getByText("All settings").click();
+  });
+
+  // A training as it happens, from start to stop, and on.
+  const page = await open(`${base}#/launch`);
+  await page.getByLabel("Begin with").selectOption("ring-r3gan");
+  await page.getByLabel("Length, kimg").fill("4000");
+  await page.getByLabel("Length, kimg").press("Tab");
+  await page.getByText("--kimg 4000").waitFor();
+  await page.getByRole("button", { name: "Start training" }).click();
+  await page.getByRole("heading", { name: "00003-ring-r3gan" }).waitFor();
+  await page.getByText("training", { exact: true }).waitFor();
+  await page.locator(".legend b").first().waitFor();
+  const drawn = () => page.locator(".chart path").first().getAttribute("d");
+  const first = await drawn();
+  await page.waitForFunction((old) => document.querySelector(".chart path")?.getAttribute("d") !== old, first);
+  say("launched, and its curves move");
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByText("stopped", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Go on to" }).click();
+  await page.getByText("training", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByText("stopped", { exact: true }).waitFor();
+  say("stopped, gone on with, stopped again");
+  await close(page);
+
+  // A training that was started elsewhere.
+  const live = await open(`${base}#/runs/${RING}`);
+  await live.getByText("5 kimg").first().waitFor();
+  train("--resume", RING, "--kimg", "9");
+  await live.getByText("9 kimg").first().waitFor();
+  await close(live);
+  say("followed a training that was started elsewhere");
+
+  const many = await studio(damaged(), "--only-show");
+  for (let look = 0; look < 2; look += 1) {
+    const list = await open(`${many.url}#/runs`);
+    await list.getByText("500 runs").waitFor();
+    const [{ startTime: paint }] = await list.evaluate(() => performance.getEntriesByName("first-contentful-paint").map(({ startTime }) => ({ startTime })));
+    say(`500 runs: first paint after ${paint.toFixed(0)} ms`);
+    await list.getByLabel("Filter runs").fill("00499");
+    await list.getByText("1 of 500 runs").waitFor();
+    await list.getByRole("link", { name: "00499-ring-r3gan" }).click();
+    await list.getByRole("heading", { name: "00499-ring-r3gan" }).waitFor();
+    await list.getByText("of 5 kimg").waitFor();
+    await close(list);
+  }
+  many.end();
+
+  await every(base, "playground", "#/playground", (page) => page.getByText("Starting"));
+  await play(`${base}#/playground`, "native engine", "playground-native");
+  if (options.site) {
+    const server = await serve(resolve(options.site));
+    await play(`http://localhost:${server.address().port}/`, "in your browser", "playground-wasm");
     server.close();
   }
 } catch (error) {
-  problems.push(String(error));
+  problems.push(String(error.stack ?? error));
 } finally {
   await browser.close();
-  studio.kill();
-  rmSync(folder, { recursive: true, force: true });
+  served.end();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
-console.log(steps.join("\n"));
 if (problems.length) {
   console.error(problems.join("\n"));
   process.exit(1);
 }
+say("every page is fine");

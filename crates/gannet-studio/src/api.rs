@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::history;
 use crate::problem::Problem;
-use crate::runs::{self, drawings, metrics};
+use crate::runs::{self, TRAINING, drawings, metrics};
 
 /// Most lines of figures in one answer; further ones are thinned out.
 const MAX_LINES: usize = 2000;
+/// Most histograms of scores.
+const MAX_SCORES: usize = 200;
 /// Most lines of a log.
 const MAX_LOG: usize = 2000;
 
@@ -33,17 +35,27 @@ pub(crate) async fn find(studio: &Shared, id: &str) -> Result<PathBuf, Problem> 
 
 /// `GET /api/runs`.
 pub(crate) async fn list(State(studio): State<Shared>) -> Result<Json<Value>, Problem> {
-    let runs = reading(move || studio.index.list()).await?;
+    let ours = studio.trainings.running();
+    let mut runs = reading(move || studio.index.list()).await?;
+    runs.iter_mut().filter(|run| ours.contains(&run.id)).for_each(|run| run.state = TRAINING);
     Ok(Json(json!({ "runs": runs })))
 }
 
 /// `GET /api/runs/{run}`.
 pub(crate) async fn detail(State(studio): State<Shared>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let path = find(&studio, &id).await?;
+    let trainings = &studio.trainings;
+    let is_ours = trainings.is_running(&path);
+    let trouble = trainings.trouble(&path);
+    let control = json!({ "can_start": trainings.can_start(), "is_ours": is_ours, "trouble": trouble });
     reading(move || {
-        let summary = studio.index.summary(id, &path).ok_or_else(|| Problem::not_found("the run is gone"))?;
+        let mut summary = studio.index.summary(id, &path).ok_or_else(|| Problem::not_found("the run is gone"))?;
+        if is_ours {
+            summary.state = TRAINING;
+        }
         let config = std::fs::read_to_string(path.join("config.toml")).unwrap_or_default();
         let (findings, _) = history::read(&path.join("events.jsonl"), 0);
+        let (scores, _) = history::read(&path.join("scores.jsonl"), 0);
         let table: Value = toml::from_str(&config).unwrap_or_default();
         let place = path.display().to_string();
         Ok(Json(json!({
@@ -53,6 +65,8 @@ pub(crate) async fn detail(State(studio): State<Shared>, Path(id): Path<String>)
             "pictures": drawings(&path),
             "metrics": metrics(&path),
             "findings": findings,
+            "scores": history::thinned(scores, MAX_SCORES),
+            "control": control,
             "commands": {
                 "resume": format!("gannet train --resume {}", quoted(&place)),
                 "sample": format!("gannet sample {} --seeds 0-63 --out samples.png", quoted(&place)),
@@ -64,8 +78,8 @@ pub(crate) async fn detail(State(studio): State<Shared>, Path(id): Path<String>)
 }
 
 /// For a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=".contains(c));
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 

@@ -25,8 +25,8 @@ const ASSETS: &[Asset] = assets! {
     "image/svg+xml": "icon.svg";
     "text/javascript; charset=utf-8":
         "app.js", "dom.js", "api.js", "chart.js",
-        "pages/runs.js", "pages/run.js", "pages/compare.js", "pages/explore.js",
-        "panels/curves.js", "panels/gallery.js", "panels/facts.js",
+        "pages/runs.js", "pages/run.js", "pages/compare.js", "pages/explore.js", "pages/launch.js", "pages/translate.js",
+        "panels/control.js", "panels/curves.js", "panels/gallery.js", "panels/facts.js", "panels/scores.js",
         "playground/page.js", "playground/engine.js", "playground/stage.js", "playground/controls.js",
         "playground/story.js", "playground/tour.js", "playground/address.js";
 };

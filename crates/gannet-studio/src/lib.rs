@@ -1,9 +1,10 @@
 //! The studio: a local web page that shows runs as they happen, explores trained generators and lets the game be watched
 //! in the plane.
 //!
-//! [`app`] is the whole of it as a service. It reads run directories and writes nothing, so that a studio that dies takes
-//! no run with it, and old or copied runs open too. Reading order: `guard` says who may ask, `runs` and `history` read
-//! what runs left, `api`, `live`, `sampling` and `playground` answer, `assets` holds the pages.
+//! [`app`] is the whole of it as a service. It reads run directories, so that a studio that dies takes no run with it, and
+//! old or copied runs open too; what it launches is trained by processes of their own. Reading order: `serve` takes
+//! connections, `guard` says who may ask, `runs` and `history` read what runs left, `api`, `live`, `sampling`, `nearest`,
+//! `translate`, `launch` and `playground` answer, `assets` holds the pages.
 
 mod guard;
 mod problem;
@@ -12,11 +13,16 @@ mod history;
 mod api;
 mod live;
 mod sampling;
+mod nearest;
+mod translate;
+mod recipes;
+mod trainings;
+mod launch;
 mod playground;
 mod openapi;
 mod assets;
+mod serve;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,10 +34,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
 
 use problem::Problem;
 pub use sampling::MAX_SEEDS;
+pub use serve::serve;
+pub use translate::{MAX_PICTURE, MAX_PICTURE_PIXELS};
 
 /// The longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -46,6 +53,15 @@ pub struct Options {
     pub runs: PathBuf,
     /// What everybody who asks has to know; none where only this machine can ask.
     pub token: Option<String>,
+    /// The program `gannet`, which trains what the page launches; none where the studio starts nothing.
+    pub trainer: Option<PathBuf>,
+}
+
+impl Options {
+    /// A studio of `runs` for this machine, which starts nothing.
+    pub fn new(runs: impl Into<PathBuf>) -> Self {
+        Self { runs: runs.into(), token: None, trainer: None }
+    }
 }
 
 /// What the answers share.
@@ -53,7 +69,11 @@ struct Studio {
     options: Options,
     index: runs::Index,
     samplers: sampling::Samplers,
+    pools: nearest::Pools,
+    translators: translate::Translators,
+    trainings: trainings::Trainings,
     games: playground::Games,
+    feeds: live::Feeds,
 }
 
 type Shared = Arc<Studio>;
@@ -62,9 +82,13 @@ type Shared = Arc<Studio>;
 pub fn app(options: Options) -> Router {
     let studio: Shared = Arc::new(Studio {
         index: runs::Index::new(options.runs.clone()),
+        trainings: trainings::Trainings::new(options.trainer.clone()),
         options,
         samplers: sampling::Samplers::default(),
+        pools: nearest::Pools::default(),
+        translators: translate::Translators::default(),
         games: playground::Games::default(),
+        feeds: live::Feeds::default(),
     });
     Router::new()
         .route("/api/openapi.json", get(openapi::document))
@@ -75,7 +99,14 @@ pub fn app(options: Options) -> Router {
         .route("/api/runs/{run}/pictures/{picture}", get(api::picture))
         .route("/api/runs/{run}/events", get(live::events))
         .route("/api/runs/{run}/generator", get(sampling::describe))
+        .route("/api/runs/{run}/resume", post(launch::resume))
+        .route("/api/runs/{run}/stop", post(launch::stop))
         .route("/api/sample", post(sampling::sample))
+        .route("/api/runs/{run}/translator", get(translate::describe))
+        .route("/api/translate", post(translate::translate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
+        .route("/api/nearest", post(nearest::find_nearest))
+        .route("/api/launch", get(launch::catalogue).post(launch::start))
+        .route("/api/launch/check", post(launch::check))
         .route("/api/playground", get(playground::play))
         .route("/api/playground/catalogue", get(playground::catalogue))
         .fallback(assets::serve)
@@ -84,20 +115,6 @@ pub fn app(options: Options) -> Router {
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(studio.clone(), guard::check))
         .with_state(studio)
-}
-
-/// Serves [`app`] on `listener` until `stop` ends.
-pub async fn serve(
-    listener: TcpListener,
-    options: Options,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = app(options).into_make_service_with_connect_info::<SocketAddr>();
-    // Event streams never end by themselves, so that a graceful end would wait for them for ever.
-    tokio::select! {
-        outcome = async { axum::serve(listener, service).await } => outcome,
-        () = stop => Ok(()),
-    }
 }
 
 /// Answers within [`PATIENCE`], and refuses in JSON whatever was refused.

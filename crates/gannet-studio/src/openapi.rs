@@ -29,6 +29,19 @@ pub(crate) async fn document() -> Json<Value> {
             "share": { "type": "number", "minimum": 0, "maximum": 1, "description": "of the way to it" }
         }
     });
+    let set = json!({ "type": "object", "required": ["set"], "additionalProperties": false, "properties": {
+        "set": { "type": "array", "items": { "type": "string" },
+            "description": "settings as section.key=value; data.source has to name a data set" }
+    } });
+    let end = json!({ "type": "object", "additionalProperties": false, "properties": {
+        "kimg": { "type": "number", "description": "a new end, in thousands of images" }
+    } });
+    let post = |summary: &str, parameters: Value, body: &Value, description: &str| {
+        json!({ "post": {
+        "summary": summary, "parameters": parameters, "responses": answer(description, "application/json"),
+        "requestBody": { "required": true, "content": { "application/json": { "schema": body } } }
+    } })
+    };
     let lines = json!({ "name": "lines", "in": "query", "schema": { "type": "integer", "minimum": 0 } });
     Json(json!({
         "openapi": "3.1.0",
@@ -47,13 +60,34 @@ pub(crate) async fn document() -> Json<Value> {
             "/api/runs/{run}/generator": get("Describe a run's generator", json!([run]), "its card", json_kind),
             "/api/sample": { "post": {
                 "summary": "Draw samples",
-                "requestBody": { "required": true, "content": { "application/json": { "schema": wish } } },
+                "requestBody": { "required": true, "content": { "application/json": { "schema": &wish } } },
                 "responses": {
                     "200": { "description": "pictures in base64 or, where image/png is accepted, one sheet",
                         "content": { "application/json": {}, "image/png": {} } },
                     "default": error
                 }
             } },
+            "/api/runs/{run}/translator":
+                get("Describe a run's translator", json!([run]), "its ways, its size and examples", json_kind),
+            "/api/translate": { "post": {
+                "summary": "Translate a picture",
+                "parameters": [
+                    { "name": "run", "in": "query", "required": true, "schema": { "type": "string" } },
+                    { "name": "direction", "in": "query", "schema": { "enum": ["AtoB", "BtoA"] } },
+                    { "name": "seed", "in": "query", "schema": { "type": "integer", "minimum": 0 } }
+                ],
+                "requestBody": { "required": true, "content": { "image/*": {}, "application/octet-stream": {} } },
+                "responses": answer("the picture translated", "image/png")
+            } },
+            "/api/nearest": post("Find the training pictures nearest to a sample", json!([]), &wish, "pictures in base64"),
+            "/api/launch": {
+                "get": get("What can be trained", json!([]), "methods, data sets and recipes", json_kind)["get"],
+                "post": post("Start a training", json!([]), &set, "the new run's name")["post"]
+            },
+            "/api/launch/check": post("Say what a training would be", json!([]), &set, "settings, command, sizes"),
+            "/api/runs/{run}/resume": post("Go on with a run", json!([run]), &end, "the run's name"),
+            "/api/runs/{run}/stop": { "post": { "summary": "Ask a training that this studio started for an end",
+                "parameters": [run], "responses": answer("the run's name", json_kind) } },
             "/api/playground/catalogue": get("What the playground offers", json!([]), "menus and words", json_kind),
             "/api/playground": get("Play in the plane", json!([]), "a WebSocket: requests in, snapshots out", json_kind)
         }

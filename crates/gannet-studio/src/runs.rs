@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use axum::http::StatusCode;
+use gannet::image::Shape;
+use gannet::method::{self, Networks};
 use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
 
 use crate::history::{self, Line};
+use crate::problem::Problem;
 
 /// Points of the small curve beside a run.
 const SPARKLINE: usize = 48;
@@ -19,6 +23,9 @@ const SPARKLINE: usize = 48;
 /// A run is taken to be in training while its figures are younger than this many of its ticks, and this long.
 const QUIET_TICKS: f64 = 6.0;
 const QUIET: Duration = Duration::from_secs(30);
+
+/// The state of a run that goes on.
+pub(crate) const TRAINING: &str = "training";
 
 /// A run in a list.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +45,8 @@ pub(crate) struct Summary {
     /// Kinds of findings that stand, where the run was watched.
     pub(crate) findings: Option<Vec<String>>,
     pub(crate) has_generator: bool,
+    /// Whether its generator turns pictures into pictures.
+    pub(crate) translates: bool,
     /// The newest picture's name.
     pub(crate) picture: Option<String>,
     /// How long it may be silent and still count as in training.
@@ -88,6 +97,19 @@ impl Index {
         Self { folder, known: Mutex::default() }
     }
 
+    /// The folder as it was named.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a new run is made.
+    pub(crate) fn outdir(&self) -> Result<PathBuf, Problem> {
+        if is_run(&self.folder) {
+            return Err(Problem::new(StatusCode::CONFLICT, "this studio shows one run; open it on a folder of runs"));
+        }
+        Ok(self.folder.clone())
+    }
+
     /// All runs, the newest first.
     pub(crate) fn list(&self) -> Vec<Summary> {
         let mut found: Vec<Summary> =
@@ -125,8 +147,9 @@ impl Index {
             }
         };
         let mut summary = (*summary).clone();
-        // A run falls silent without any file changing.
-        if summary.state == "training" && stamp.modified.elapsed().is_ok_and(|age| age > summary.patience) {
+        // A run falls silent without any file that was looked at changing.
+        let is_silent = || stamp.modified.elapsed().is_ok_and(|age| age > summary.patience);
+        if summary.state == TRAINING && (is_silent() || says_goodbye(path)) {
             summary.state = "stopped";
         }
         Some(summary)
@@ -145,6 +168,11 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { n_bytes, modified, folder })
 }
 
+/// Whether the log ends with what an interrupted training says at last.
+fn says_goodbye(path: &Path) -> bool {
+    history::tail(&path.join("log.txt"), 1).starts_with("stopped and saved")
+}
+
 fn patience(lines: &[Line]) -> Duration {
     let seconds: Vec<f64> = lines.iter().rev().take(2).filter_map(|line| number(line, "seconds")).collect();
     let tick = if let [last, before] = seconds[..] { last - before } else { 0.0 };
@@ -160,13 +188,15 @@ fn summarize(id: String, path: &Path, stamp: Stamp) -> Option<Summary> {
     let kimg = lines.last().and_then(|line| number(line, "kimg")).unwrap_or(0.0);
     let total = entry("train", "kimg").and_then(|kimg| kimg.as_float().or(kimg.as_integer().map(|kimg| kimg as f64)));
     let kimg_total = total.unwrap_or(kimg);
-    let state = if kimg + 1e-9 < kimg_total { "training" } else { "done" };
+    let state = if kimg + 1e-9 < kimg_total { TRAINING } else { "done" };
     let accuracy = |line: &Line| Some(0.5 * (number(line, "accuracy_real")? + number(line, "accuracy_fake")?));
     let best = metrics(path).into_iter().find_map(best);
     let modified = stamp.modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    let method = text("method", "name").unwrap_or_else(|| "unknown".into());
     Some(Summary {
         id,
-        method: text("method", "name").unwrap_or_else(|| "unknown".into()),
+        translates: translates(&method),
+        method,
         data: source(&text("data", "source").unwrap_or_default()),
         kimg,
         kimg_total,
@@ -179,6 +209,13 @@ fn summarize(id: String, path: &Path, stamp: Stamp) -> Option<Summary> {
         has_generator: path.join("generator.safetensors").is_file(),
         picture: drawings(path).into_iter().rev().find(|drawing| drawing.kimg.is_some()).map(|drawing| drawing.name),
     })
+}
+
+/// Whether the method called `name` trains a translator.
+fn translates(name: &str) -> bool {
+    const ANY: Shape = Shape { channels: 3, height: 64, width: 64 };
+    let config = method::find(name).map(|entry| (entry.preset)(ANY));
+    config.is_ok_and(|config| matches!(config.net(), Networks::Translator(_)))
 }
 
 /// The data's name, of a path only the last part.

@@ -2,7 +2,7 @@
 //! generator changes most.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::Json;
@@ -14,10 +14,11 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use gannet::generator::{Generator, Place};
-use gannet::image::{self, Picture};
+use gannet::image::{self, Picture, Shape};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::Shared;
 use crate::api::{find, reading};
@@ -57,14 +58,67 @@ struct Loaded {
     sampler: Arc<Sampler>,
 }
 
-struct Sampler {
+pub(crate) struct Sampler {
     generator: Mutex<Generator>,
     directions: Vec<Vec<f32>>,
+    queue: Mutex<Vec<Job>>,
+}
+
+/// What waits to be drawn.
+struct Job {
+    places: Vec<Place>,
+    class: Option<usize>,
+    answer: oneshot::Sender<gannet::Result<Vec<Vec<f32>>>>,
+}
+
+impl Sampler {
+    pub(crate) fn card(&self) -> gannet::Card {
+        self.generator().card().clone()
+    }
+
+    fn generator(&self) -> MutexGuard<'_, Generator> {
+        self.generator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn values(&self, places: &[Place], class: Option<usize>) -> gannet::Result<Vec<Vec<f32>>> {
+        self.generator().values_at(places, class)
+    }
+
+    /// Draws what waits: all of one class goes through the network together, which costs little more than one sample
+    /// does. What is left waits for the next turn.
+    fn draw_waiting(&self) {
+        let mut jobs = self.queue();
+        let Some(class) = jobs.first().map(|job| job.class) else { return };
+        let (mut taken, mut n) = (vec![], 0);
+        for job in std::mem::take(&mut *jobs) {
+            if job.class == class && (n == 0 || n + job.places.len() <= MAX_SEEDS) {
+                n += job.places.len();
+                taken.push(job);
+            } else {
+                jobs.push(job);
+            }
+        }
+        drop(jobs);
+        let places: Vec<Place> = taken.iter().flat_map(|job| job.places.iter().cloned()).collect();
+        let mut drawn = self.generator().values_at(&places, class).map(Vec::into_iter);
+        for job in taken {
+            let own = match &mut drawn {
+                Ok(drawn) => Ok(drawn.take(job.places.len()).collect()),
+                Err(error) => Err(gannet::Error::setting(error.to_string())),
+            };
+            // Who has gone away is not waited for.
+            let _gone = job.answer.send(own);
+        }
+    }
 }
 
 impl Samplers {
     /// The generator of the run at `path` as it is now.
-    fn open(&self, path: &Path) -> Result<Arc<Sampler>, Problem> {
+    pub(crate) fn open(&self, path: &Path) -> Result<Arc<Sampler>, Problem> {
         let missing = |_| Problem::not_found("this run has no generator yet; it is written at the first snapshot");
         let written =
             std::fs::metadata(path.join("generator.safetensors")).and_then(|file| file.modified()).map_err(missing)?;
@@ -74,7 +128,7 @@ impl Samplers {
         }
         let generator = Generator::load(path)?;
         let directions = if generator.card().shape.is_point() { vec![] } else { generator.directions(N_DIRECTIONS)? };
-        let sampler = Arc::new(Sampler { generator: Mutex::new(generator), directions });
+        let sampler = Arc::new(Sampler { generator: Mutex::new(generator), directions, queue: Mutex::default() });
         let mut loaded = lock();
         loaded.retain(|known| known.path != path);
         if loaded.len() == MAX_LOADED {
@@ -105,7 +159,16 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    fn check(&self) -> Result<(), Problem> {
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Leaves one sample.
+    pub(crate) fn keep_first(&mut self) {
+        self.seeds.truncate(1);
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Problem> {
         let n = self.seeds.len();
         if !(1..=MAX_SEEDS).contains(&n) {
             return Err(Problem::bad(format!("{n} seeds, accepted: 1 to {MAX_SEEDS}")));
@@ -130,7 +193,7 @@ pub(crate) async fn describe(
     let _place = enter(&studio).await?;
     let held = studio.clone();
     let sampler = reading(move || held.samplers.open(&path)).await??;
-    let card = sampler.generator.lock().unwrap_or_else(PoisonError::into_inner).card().clone();
+    let card = sampler.card();
     Ok(Json(json!({
         "shape": [card.shape.channels, card.shape.height, card.shape.width],
         "is_point": card.shape.is_point(),
@@ -154,25 +217,51 @@ pub(crate) async fn sample(
     wish.check()?;
     let path = find(&studio, &wish.run).await?;
     let is_sheet = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("image/png"));
-    let _place = enter(&studio).await?;
+    let (values, shape) = draw(&studio, path, &wish).await?;
+    reading(move || if is_sheet { sheet(&values, shape, &wish) } else { single(&values, shape, &wish) }).await?
+}
+
+/// The samples of a wish, together with those that others wait for.
+async fn draw(studio: &Shared, path: PathBuf, wish: &Wish) -> Result<(Vec<Vec<f32>>, Shape), Problem> {
+    let _waiting = studio.samplers.waiting.try_acquire().map_err(|_| busy())?;
     let held = studio.clone();
-    reading(move || {
-        let sampler = held.samplers.open(&path)?;
-        if is_sheet { sheet(&sampler, &wish) } else { single(&sampler, &wish) }
-    })
-    .await?
+    let sampler = {
+        let _turn = studio.samplers.turn.acquire().await.map_err(|_| busy())?;
+        reading(move || held.samplers.open(&path)).await??
+    };
+    let (places, class, shape) = places(&sampler, wish)?;
+    let (answer, mut drawn) = oneshot::channel();
+    sampler.queue().push(Job { places, class, answer });
+    let _turn = studio.samplers.turn.acquire().await.map_err(|_| busy())?;
+    // Others before it in the line may be of another class: these are drawn first.
+    loop {
+        match drawn.try_recv() {
+            Ok(values) => return Ok((values?, shape)),
+            Err(TryRecvError::Empty) => {
+                let held = sampler.clone();
+                reading(move || held.draw_waiting()).await?;
+            }
+            Err(TryRecvError::Closed) => {
+                return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the work broke off"));
+            }
+        }
+    }
+}
+
+fn busy() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for a generator; try again")
 }
 
 /// A place in the line, then the turn.
-async fn enter(studio: &Shared) -> Result<[tokio::sync::SemaphorePermit<'_>; 2], Problem> {
-    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for a generator; try again");
+pub(crate) async fn enter(studio: &Shared) -> Result<[tokio::sync::SemaphorePermit<'_>; 2], Problem> {
     let waiting = studio.samplers.waiting.try_acquire().map_err(|_| busy())?;
     let turn = studio.samplers.turn.acquire().await.map_err(|_| busy())?;
     Ok([waiting, turn])
 }
 
-fn draw(sampler: &Sampler, wish: &Wish) -> Result<(Vec<Vec<f32>>, gannet::image::Shape), Problem> {
-    let generator = sampler.generator.lock().unwrap_or_else(PoisonError::into_inner);
+/// Where the samples of a wish lie, and of which class they are.
+pub(crate) fn places(sampler: &Sampler, wish: &Wish) -> Result<(Vec<Place>, Option<usize>, Shape), Problem> {
+    let generator = sampler.generator();
     let shape = generator.card().shape;
     if shape.n_values() * wish.seeds.len() > MAX_PIXELS {
         return Err(Problem::bad(format!("{} samples of {shape} are too many at once", wish.seeds.len())));
@@ -183,12 +272,10 @@ fn draw(sampler: &Sampler, wish: &Wish) -> Result<(Vec<Vec<f32>>, gannet::image:
         shift.iter_mut().zip(direction).for_each(|(sum, value)| *sum += step * value);
     }
     let place = |&seed: &u64| Place { seed, toward: wish.toward.map(|end| (end, wish.share)), shift: shift.clone() };
-    let places: Vec<Place> = wish.seeds.iter().map(place).collect();
-    Ok((generator.values_at(&places, class)?, shape))
+    Ok((wish.seeds.iter().map(place).collect(), class, shape))
 }
 
-fn single(sampler: &Sampler, wish: &Wish) -> Result<Response, Problem> {
-    let (values, shape) = draw(sampler, wish)?;
+fn single(values: &[Vec<f32>], shape: Shape, wish: &Wish) -> Result<Response, Problem> {
     let samples: Result<Vec<Value>, Problem> = values
         .iter()
         .zip(&wish.seeds)
@@ -203,16 +290,15 @@ fn single(sampler: &Sampler, wish: &Wish) -> Result<Response, Problem> {
     Ok(Json(json!({ "samples": samples? })).into_response())
 }
 
-fn sheet(sampler: &Sampler, wish: &Wish) -> Result<Response, Problem> {
-    let (values, shape) = draw(sampler, wish)?;
+fn sheet(values: &[Vec<f32>], shape: Shape, wish: &Wish) -> Result<Response, Problem> {
     let columns = (values.len() as f64).sqrt().ceil() as usize;
     let seeds: Vec<String> = wish.seeds.iter().map(u64::to_string).collect();
-    let bytes = png(&image::sheet(&values, shape, columns), &seeds.join(","))?;
+    let bytes = png(&image::sheet(values, shape, columns), &seeds.join(","))?;
     Ok(([(CONTENT_TYPE, "image/png")], bytes).into_response())
 }
 
 /// A PNG that says where it came from.
-fn png(picture: &Picture, seeds: &str) -> Result<Vec<u8>, Problem> {
+pub(crate) fn png(picture: &Picture, seeds: &str) -> Result<Vec<u8>, Problem> {
     let text =
         [("Software", "gannet"), ("Source", "made by a generative adversarial network"), ("gannet:seeds", seeds)];
     image::encode_png(picture, &text).map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error))

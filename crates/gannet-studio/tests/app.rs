@@ -2,66 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use std::fs;
-use std::path::Path;
+mod common;
 
-use axum::Router;
+use std::fs;
+
 use axum::body::Body;
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::{Method, Request, StatusCode};
+use common::{STATS, get, get_json, make_run, post, request, send, studio};
 use gannet_studio::{MAX_BODY, MAX_SEEDS, Options, app};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tower::ServiceExt;
-
-const CONFIG: &str = "[data]\nsource = \"ring\"\n[method]\nname = \"vanilla\"\n[train]\nkimg = 2.0\n";
-const STATS: &str = "{\"kimg\":1.0,\"accuracy_real\":0.8,\"accuracy_fake\":0.6,\"loss_critic\":1.2,\"seconds\":3}\n\
-                     {\"kimg\":2.0,\"accuracy_real\":0.6,\"accuracy_fake\":0.4,\"loss_critic\":1.3,\"seconds\":6}\n";
-
-fn make_run(folder: &Path, name: &str) {
-    let run = folder.join(name);
-    fs::create_dir(&run).unwrap();
-    fs::write(run.join("config.toml"), CONFIG).unwrap();
-    fs::write(run.join("stats.jsonl"), STATS).unwrap();
-    fs::write(run.join("fakes000002.png"), b"not really a PNG").unwrap();
-    fs::write(run.join("log.txt"), "first\nlast\n").unwrap();
-}
-
-fn studio(token: Option<&str>) -> (TempDir, Router) {
-    let folder = tempfile::tempdir().unwrap();
-    make_run(folder.path(), "00000-ring-vanilla");
-    fs::write(folder.path().join("secret.txt"), "secret").unwrap();
-    let options = Options { runs: folder.path().to_path_buf(), token: token.map(str::to_owned) };
-    (folder, app(options))
-}
-
-fn request(method: Method, path: &str) -> axum::http::request::Builder {
-    Request::builder().method(method).uri(path).header("host", "localhost:7860")
-}
-
-async fn send(app: &Router, request: Request<Body>) -> Response<Body> {
-    app.clone().oneshot(request).await.unwrap()
-}
-
-async fn get(app: &Router, path: &str) -> (StatusCode, Vec<u8>) {
-    let response = send(app, request(Method::GET, path).body(Body::empty()).unwrap()).await;
-    let status = response.status();
-    (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
-}
-
-async fn get_json(app: &Router, path: &str) -> Value {
-    let (status, body) = get(app, path).await;
-    assert_eq!(status, StatusCode::OK, "{path}");
-    serde_json::from_slice(&body).unwrap()
-}
-
-async fn post(app: &Router, path: &str, body: impl Into<Body>) -> (StatusCode, Value) {
-    let request = request(Method::POST, path).header("content-type", "application/json").body(body.into()).unwrap();
-    let response = send(app, request).await;
-    let status = response.status();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&body).unwrap_or_default())
-}
 
 #[tokio::test]
 async fn a_run_is_listed_and_described() {
@@ -262,10 +212,10 @@ async fn a_run_being_written_is_right_at_any_moment() {
 #[tokio::test]
 async fn a_folder_that_is_one_run_or_not_there_opens() {
     let (folder, _) = studio(None);
-    let one = app(Options { runs: folder.path().join("00000-ring-vanilla"), token: None });
+    let one = app(Options::new(folder.path().join("00000-ring-vanilla")));
     assert_eq!(get_json(&one, "/api/runs").await["runs"][0]["id"], "00000-ring-vanilla");
     assert_eq!(get(&one, "/api/runs/00000-ring-vanilla").await.0, StatusCode::OK);
-    let none = app(Options { runs: folder.path().join("absent"), token: None });
+    let none = app(Options::new(folder.path().join("absent")));
     assert_eq!(get_json(&none, "/api/runs").await["runs"], json!([]));
 }
 
@@ -273,7 +223,7 @@ async fn a_folder_that_is_one_run_or_not_there_opens() {
 async fn five_hundred_runs_are_listed_newest_first() {
     let folder = tempfile::tempdir().unwrap();
     (0..500).for_each(|i| make_run(folder.path(), &format!("{i:05}-ring-vanilla")));
-    let app = app(Options { runs: folder.path().to_path_buf(), token: None });
+    let app = app(Options::new(folder.path()));
     for _ in 0..2 {
         let list = get_json(&app, "/api/runs").await;
         let runs = list["runs"].as_array().unwrap();

@@ -7,6 +7,8 @@ const PAGES = [
   { pattern: /^\/runs\/([^/]+)$/, name: "runs", load: () => import("./pages/run.js") },
   { pattern: /^\/compare\/(.+)$/, name: "runs", load: () => import("./pages/compare.js") },
   { pattern: /^\/explore\/([^/]+)$/, name: "runs", load: () => import("./pages/explore.js") },
+  { pattern: /^\/translate\/([^/]+)$/, name: "runs", load: () => import("./pages/translate.js") },
+  { pattern: /^\/launch$/, name: "launch", load: () => import("./pages/launch.js") },
   { pattern: /^\/playground$/, name: "playground", load: () => import("./playground/page.js") },
 ];
 

@@ -6,7 +6,7 @@ function ticks(low, high, n) {
   const span = high - low || 1;
   const rough = span / n;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((m) => m >= rough) ?? 10 * power;
+  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= rough) ?? 10 * power;
   const marks = [];
   for (let mark = Math.ceil(low / step) * step; mark <= high + 1e-9 * span; mark += step) marks.push(mark);
   return marks;
@@ -46,11 +46,12 @@ export function chart({ label, series, range, goal, height = 150, format = numbe
       parts.push(s("text", { x: left - 6, y: Y(y) + 3.5, "text-anchor": "end" }, format(y)));
     }
     const marks = ticks(x0, x1, 4);
-    marks.forEach((x, i) => {
-      const anchor = X(x) > width - 24 ? "end" : "middle";
-      const text = i === marks.length - 1 ? `${number(x)} ${unit}` : number(x);
-      parts.push(s("text", { x: Math.min(X(x), width - right), y: height - 4, "text-anchor": i === marks.length - 1 ? "end" : anchor }, text));
-    });
+    // The unit stands at the right end; a mark that it would cover gives way.
+    const room = 8 * unit.length + 18;
+    for (const x of marks.filter((x) => X(x) < width - room)) {
+      parts.push(s("text", { x: X(x), y: height - 4, "text-anchor": "middle" }, number(x)));
+    }
+    parts.push(s("text", { x: width - right, y: height - 4, "text-anchor": "end" }, unit));
     if (goal !== undefined) {
       parts.push(s("line", { class: "goal", x1: left, x2: width - right, y1: Y(goal), y2: Y(goal) }));
     }

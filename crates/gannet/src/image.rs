@@ -5,6 +5,7 @@
 
 mod codec;
 mod fit;
+mod font;
 mod jpeg;
 mod resize;
 mod sheet;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use codec::{Header, decode, decode_with_profile, encode_png, probe};
 pub(crate) use codec::{format_name, has_an_end};
 pub use fit::{Fit, conform, covering, replaced, with_alpha_of};
+pub(crate) use font::register_font;
 pub use jpeg::jpeg;
 pub use resize::{Filter, resize};
 pub use sheet::{field_places, grid, scatter, scatter_over, sheet};

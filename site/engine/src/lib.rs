@@ -46,23 +46,3 @@ pub extern "C" fn ask() -> usize {
 pub extern "C" fn answer() -> *const u8 {
     STATE.with_borrow(|state| state.answer.as_ptr())
 }
-
-/// The identities of Burn's parameters are random; in a page they only have to differ. All that is random in a game comes
-/// from the library's own streams.
-// SAFETY: the name is the one that `getrandom` asks of a custom backend; the caller hands over `length` writable bytes.
-#[unsafe(no_mangle)]
-unsafe extern "Rust" fn __getrandom_v03_custom(place: *mut u8, length: usize) -> Result<(), getrandom::Error> {
-    thread_local!(static NEXT: RefCell<u64> = const { RefCell::new(0x9e37_79b9_7f4a_7c15) });
-    // SAFETY: as above.
-    let bytes = unsafe { std::slice::from_raw_parts_mut(place, length) };
-    NEXT.with_borrow_mut(|next| {
-        for byte in bytes {
-            // xorshift64* (Vigna 2016).
-            *next ^= *next >> 12;
-            *next ^= *next << 25;
-            *next ^= *next >> 27;
-            *byte = (next.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8;
-        }
-    });
-    Ok(())
-}

@@ -98,6 +98,9 @@ pub(crate) struct Args {
     /// The most rollbacks of a run
     #[arg(long, value_name = "N", default_value_t = 3)]
     heal_limit: u64,
+    /// Show the run in progress as a local web page
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "7860")]
+    pub(super) studio: Option<u16>,
     /// Say what would happen, and write nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,

@@ -4,7 +4,7 @@ import { getJson, ofRun, postJson } from "../api.js";
 import { empty, h, notice, number } from "../dom.js";
 
 const PAGE = 24;
-const FRAMES = 9;
+const FRAMES = 8;
 
 export async function render(root, [id]) {
   document.title = `Explore ${id} · gannet studio`;
@@ -21,7 +21,7 @@ export async function render(root, [id]) {
   const grid = h("div", { className: "seeds", role: "group", "aria-label": "Seeds" });
   const portrait = h("img", { alt: "" });
   const title = h("h2", { "aria-live": "polite" });
-  const download = h("a", { className: "button" }, "Download PNG");
+  const download = h("a", { className: "button" }, "Download");
   const classes = h("select", { id: "class", onchange: () => { browse(); draw(); } }, h("option", { value: "" }, "any class"),
     card.classes.map((name) => h("option", { value: name }, name)));
   const sliders = Array.from({ length: card.n_directions }, (_, i) => {
@@ -33,6 +33,10 @@ export async function render(root, [id]) {
   const pin = h("button", { onclick: () => { pinned = seed; walk(); } }, "Pin as start");
   const strip = h("div", { className: "seeds" });
   const between = h("section", { className: "card", hidden: true }, h("h2", {}, "On the way"), strip);
+  const near = h("div", { className: "seeds" });
+  const nearText = h("p", { className: "muted small" });
+  const nearest = h("button", { onclick: compareWithData }, "Find");
+  const memory = h("section", { className: "card" }, h("div", { className: "row spread", style: "margin-bottom:14px" }, h("h2", {}, "Nearest training pictures"), nearest), near, nearText);
   const wish = (more) => ({ run: id, class: classes.value || undefined, ...more });
 
   async function browse() {
@@ -81,6 +85,21 @@ export async function render(root, [id]) {
       h("div", { className: "seed", style: "cursor:default" }, h("img", { src: url(png), alt: `${Math.round(100 * shares[i])} % of the way from seed ${pinned} to seed ${seed}` }))));
   }
 
+  async function compareWithData() {
+    nearest.disabled = true;
+    nearText.textContent = "Reading the data…";
+    try {
+      const { neighbours, n_compared: n, n_data: all } = await postJson("nearest", wish({ seeds: [seed], steps: sliders.map(({ range }) => Number(range.value)) }));
+      near.replaceChildren(...neighbours.map(({ index, distance, png }) => h("figure", { className: "near" },
+        h("div", { className: "seed", style: "cursor:default" }, h("img", { src: url(png), alt: `Training picture ${index}` })), h("figcaption", {}, number(distance, 3)))));
+      nearText.textContent = `Of ${number(n)}${n < all ? ` of ${number(all)}` : ""} training pictures, with the difference from seed ${seed} (root mean square, in grey levels of 255). Close to 0 would be a copy.`;
+    } catch (error) {
+      nearText.textContent = error.message;
+    } finally {
+      nearest.disabled = false;
+    }
+  }
+
   const from = h("input", { type: "number", min: 0, step: 1, value: 0, style: "width:7em", "aria-label": "First seed", onchange: () => { first = Math.max(0, Math.floor(Number(from.value) || 0)); browse(); } });
   const turn = (by) => () => { first = Math.max(0, first + by); from.value = first; browse(); };
   root.append(head, h("div", { className: "explore" },
@@ -89,9 +108,9 @@ export async function render(root, [id]) {
         h("div", { className: "row spread", style: "margin-bottom:14px" }, h("h2", {}, "Seeds"),
           h("div", { className: "row" }, card.classes.length ? classes : null, h("button", { onclick: turn(-PAGE), "aria-label": "Earlier seeds" }, "‹"), from, h("button", { onclick: turn(PAGE), "aria-label": "Later seeds" }, "›"))),
         grid),
-      between),
-    h("section", { className: "card" }, h("div", { className: "row spread", style: "margin-bottom:14px" }, title, h("div", { className: "row" }, pin, download)),
-      h("div", { className: "portrait" }, portrait),
+      between, memory),
+    h("section", { className: "card" }, title,
+      h("div", { className: "portrait" }, portrait), h("div", { className: "row", style: "margin-top:14px" }, download, pin),
       h("div", { className: "sliders" }, sliders.map(({ node }) => node), sliders.length ? h("div", { className: "row spread" }, h("p", { className: "muted small" }, "Directions in which samples change most."), reset) : null))));
   await browse();
   draw();

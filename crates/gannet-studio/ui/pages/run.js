@@ -2,9 +2,11 @@
 
 import { getJson, getText, ofRun } from "../api.js";
 import { h, notice, number } from "../dom.js";
+import { control } from "../panels/control.js";
 import { curves, metricCharts } from "../panels/curves.js";
-import { command, facts, findings, flat, state } from "../panels/facts.js";
+import { command, facts, findings, flat, plain, state } from "../panels/facts.js";
 import { gallery } from "../panels/gallery.js";
+import { scores } from "../panels/scores.js";
 
 export async function render(root, [id]) {
   document.title = `${id} · gannet studio`;
@@ -13,6 +15,8 @@ export async function render(root, [id]) {
   let lines = [];
   const samples = gallery(id);
   const charts = curves();
+  const told = scores();
+  const steer = control(id, () => setTimeout(renew, 1000));
   const glance = h("section", { className: "card", "aria-label": "At a glance" });
   const pills = h("div");
   const doctor = h("section", { className: "card" });
@@ -23,9 +27,16 @@ export async function render(root, [id]) {
   function refresh() {
     glance.replaceChildren(facts({ ...detail.run, kimg: lines.at(-1)?.kimg ?? detail.run.kimg }, lines.at(-1)));
     pills.replaceChildren(state(detail.run));
-    const found = findings(detail.findings);
+    steer.update(detail);
+    told.update(detail.scores);
+    const found = findings(id, detail.findings);
     doctor.hidden = !found && detail.run.findings === null;
     doctor.replaceChildren(h("h2", {}, "Doctor"), found ?? h("p", { className: "muted" }, "Nothing found so far."));
+  }
+
+  async function renew() {
+    detail = await getJson(ofRun(id)).catch(() => detail);
+    refresh();
   }
 
   async function compareWith(other) {
@@ -36,7 +47,7 @@ export async function render(root, [id]) {
     const names = [...new Set([...ours.keys(), ...theirs.keys()])].filter((name) => ours.get(name) !== theirs.get(name));
     diff.append(names.length
       ? h("table", { className: "plain" }, h("thead", {}, h("tr", {}, ["Setting", "Here", "There"].map((title) => h("th", { scope: "col" }, title)))),
-          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, ours.get(name) ?? "–"), h("td", {}, theirs.get(name) ?? "–")))))
+          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, plain(ours.get(name))), h("td", {}, plain(theirs.get(name)))))))
       : h("p", { className: "muted" }, "The settings are the same."));
   }
 
@@ -59,11 +70,11 @@ export async function render(root, [id]) {
   root.append(
     h("div", { className: "page-head" },
       h("div", {}, h("h1", {}, id), h("p", {}, `${run.method} on ${run.data}, ${number(run.kimg_total)} kimg planned`)),
-      h("div", { className: "row" }, pills, run.has_generator ? h("a", { className: "button", href: `#/explore/${encodeURIComponent(id)}` }, "Explore the generator") : null)),
+      h("div", { className: "row" }, pills, steer.node, run.has_generator ? h("a", { className: "button", href: `#/${run.translates ? "translate" : "explore"}/${encodeURIComponent(id)}` }, run.translates ? "Translate a picture" : "Explore the generator") : null)),
     h("div", { className: "run-grid" },
       h("div", { className: "stack" }, samples.node, glance, doctor),
       h("div", { className: "stack" }, charts.node, settings, logBox, commands)));
-  charts.node.append(...metricCharts(detail.metrics));
+  charts.node.append(...metricCharts(detail.metrics), told.node);
   samples.update(detail.pictures);
   refresh();
 
@@ -75,8 +86,7 @@ export async function render(root, [id]) {
     if (news.pictures) samples.update(news.pictures);
     refresh();
     if (!news.replace) {
-      detail = await getJson(ofRun(id)).catch(() => detail);
-      refresh();
+      await renew();
       if (logBox.open) readLog().catch(() => {});
     }
   };

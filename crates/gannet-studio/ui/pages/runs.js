@@ -75,7 +75,7 @@ export async function render(root) {
       h("td", { className: "n when muted" }, ago(run.modified)));
   }
 
-  const head = h("div", { className: "page-head" }, h("div", {}, h("h1", {}, "Runs"), count), h("div", { className: "row" }, filter, compare));
+  const head = h("div", { className: "page-head" }, h("div", {}, h("h1", {}, "Runs"), count), h("div", { className: "row tools" }, filter, compare));
   if (runs.length === 0) {
     root.append(head, empty("No runs yet", "Start one with ", h("code", {}, "gannet train"), ", or play in the ", h("a", { href: "#/playground" }, "playground"), "."));
   } else root.append(head, h("div", { className: "card table-card" }, table));

@@ -1,5 +1,6 @@
 // What a run is, at a glance.
 
+import { pictureUrl } from "../api.js";
 import { copy, h, number } from "../dom.js";
 
 /** The run's state as a pill; findings of its doctor go before. */
@@ -17,7 +18,7 @@ export function facts(run, last) {
   const accuracy = last && last.accuracy_real !== undefined ? Math.round(50 * (last.accuracy_real + last.accuracy_fake)) : null;
   const speed = last?.sec_per_kimg ? 1000 / last.sec_per_kimg : null;
   const items = [
-    ["Images seen", run.state === "done" ? `${number(run.kimg)} kimg` : `${number(run.kimg)} of ${number(run.kimg_total)} kimg`],
+    ["Images seen", [number(run.kimg), h("small", {}, run.state === "done" ? " kimg" : ` of ${number(run.kimg_total)} kimg`)]],
     ["Images a second", speed ? number(speed) : "–"],
     ["D accuracy", accuracy === null ? "–" : `${accuracy} %`],
   ];
@@ -29,8 +30,8 @@ export function command(text) {
   return h("div", { className: "command" }, h("code", { tabIndex: 0 }, text), h("button", { onclick: () => copy(text), "aria-label": `Copy ${text}` }, "Copy"));
 }
 
-/** What the doctor found, the newest first. */
-export function findings(events) {
+/** What the doctor of the run `id` found, the newest first. */
+export function findings(id, events) {
   const told = events.filter((event) => event.kind);
   if (!told.length) return null;
   const evidence = (event) => (event.conditions ?? []).map((c) => `${c.figure} ${number(c.value)}, ${c.is} ${number(c.threshold)}`).join("; ");
@@ -40,8 +41,13 @@ export function findings(events) {
         h("span", { className: `pill ${event.state === "raised" ? "bad" : "good"}` }, `${event.kind.replaceAll("-", " ")}${event.state === "cleared" ? " cleared" : ""}`),
         h("p", { className: "muted small" }, evidence(event)),
         event.advice ? h("p", {}, `${event.advice[0].toUpperCase()}${event.advice.slice(1)}.`) : null,
-        event.change?.length && event.state === "raised" ? h("p", { className: "small" }, event.change.map((change) => h("code", {}, `--set ${change} `))) : null))));
+        event.change?.length && event.state === "raised" ? h("p", { className: "small" }, event.change.map((change) => h("code", {}, `--set ${change} `))) : null,
+        event.picture ? h("a", { className: "evidence", href: pictureUrl(id, event.picture), target: "_blank", title: "What was seen" },
+          h("img", { src: pictureUrl(id, event.picture), alt: `Samples at ${number(event.kimg)} kimg`, loading: "lazy" })) : null))));
 }
+
+/** A setting's value without quotes. */
+export const plain = (value) => (value === undefined ? "–" : value.replace(/^"(.*)"$/, "$1"));
 
 /** The settings as a flat list of names and values. */
 export function flat(config, prefix = "") {

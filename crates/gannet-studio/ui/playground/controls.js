@@ -37,7 +37,8 @@ export function controls({ catalogue, onchange, onshow }) {
       if (box.value !== "" && Number.isFinite(value)) set(path, value);
       else sync();
     } });
-    renew.push(() => (box.value = get(path)));
+    // The engine counts in single precision: 0.04 shall not read as 0.0399999991.
+    renew.push(() => (box.value = Number(get(path).toPrecision(6))));
     return box;
   }
 

@@ -49,7 +49,7 @@ export async function render(root, _groups, query) {
       h("div", { className: "row" },
         h("span", { className: "pill", title: engine.name === "native" ? "trained by the studio" : "trained in this browser" }, engine.name === "native" ? "native engine" : "in your browser"),
         h("button", { onclick: () => { closeTour?.(); closeTour = tour({ stage: plane.node, transport, presets: told.node.querySelector("#presets") }, act); } }, "Take the tour"))),
-    h("div", { className: "play" }, panel.node, h("div", { className: "play-stage" }, plane.node, transport, status), told.node));
+    h("div", { className: "play" }, panel.node, h("div", { className: "play-stage" }, plane.node, transport, status), told.curves, told.node));
 
   function saySpeed() {
     speedText.textContent = Number(speed.value) === FASTEST ? "full speed" : `${speedOf(Number(speed.value))} steps/s`;

@@ -32,12 +32,14 @@ export function story({ catalogue, onpreset }) {
     return button;
   }));
   const presets = h("section", { className: "card", id: "presets" }, h("h2", {}, "Stories"), list, h("div", { style: "margin-top:12px" }, text));
-  const node = h("div", { className: "play-story" }, verdict, presets,
+  const node = h("div", { className: "play-story" }, verdict, presets);
+  const curves = h("div", { className: "play-curves" },
     h("section", { className: "card" }, h("h2", {}, term("D accuracy", meaning.accuracy)), accuracy.node),
     h("section", { className: "card" }, h("h2", {}, "Losses"), losses.node));
 
   return {
     node,
+    curves,
     showPreset(name, isChanged) {
       const preset = catalogue.presets.find((one) => one.name === name);
       for (const [its, button] of buttons) button.setAttribute("aria-pressed", String(its === name));

@@ -10,12 +10,11 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
-use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::grid::short_names;
 use super::{Row, Scale, Score, Table};
-use crate::image::{Picture, Shape};
+use crate::image::{Picture, Shape, register_font};
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
@@ -47,7 +46,7 @@ const LETTER: f64 = 10.0;
 
 /// A picture of `scores` in `table`, under `title`.
 pub(super) fn draw(title: &str, table: &Table, scores: &[Score]) -> Result<Picture, String> {
-    register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular()).map_err(|_| "the font cannot be read")?;
+    register_font()?;
     let lines = lines(table);
     let n_columns = scores.len().clamp(1, N_COLUMNS);
     let width = PANEL[0] * n_columns as u32;

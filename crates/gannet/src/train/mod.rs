@@ -10,6 +10,7 @@ pub mod player;
 mod product;
 mod record;
 pub mod schedule;
+mod scores;
 pub mod session;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use super::doctor::{Finding, Rollback};
 use super::event::{Event, Observer};
 use super::product::{Card, Product};
 use super::schedule::Moment;
+use super::scores;
 use crate::data::{Dataset, Sides};
 use crate::image::{self, Picture};
 use crate::method::{Average, Method};
@@ -29,6 +30,8 @@ const STATS: &str = "stats.jsonl";
 const EVENTS: &str = "events.jsonl";
 /// The figures that the doctor judges by, a line for each check.
 const CHECKS: &str = "doctor.jsonl";
+/// Histograms of the critic's scores, a line each snapshot.
+const SCORES: &str = "scores.jsonl";
 /// Columns and rows of the sheets that a run draws of its images.
 const SHEET_COLUMNS: usize = 8;
 /// Points that it draws where the data are points.
@@ -65,7 +68,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn start(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
-        [STATS, CHECKS, EVENTS].iter().try_for_each(|file| self.drop_lines_after(file, moment.images_seen))?;
+        [STATS, CHECKS, EVENTS, SCORES].iter().try_for_each(|file| self.drop_lines_after(file, moment.images_seen))?;
         self.judge.resume(moment.images_seen)?;
         self.last_snapshot = moment.images_seen;
         if moment.images_seen == 0 {
@@ -206,6 +209,19 @@ impl<'a> Recorder<'a> {
         append_line(self.run.path(), EVENTS, &event)
     }
 
+    /// The scores of the reals that the run draws and of as many fakes of the generator as it stands.
+    fn append_scores(&self, method: &dyn Method, moment: Moment) -> Result<()> {
+        let Some(current) = method.current() else { return Ok(()) };
+        let Product::Sampler(generator) = self.product_of(Average::Sampler(&current), moment) else { return Ok(()) };
+        let seeds: Vec<u64> = (0..self.n_drawn() as u64).collect();
+        let fakes = generator.values(&seeds, None)?;
+        let found = scores::histograms(method, [&self.some_reals()?, &fakes], self.dataset.shape(), &self.device);
+        let Some(mut line) = found else { return Ok(()) };
+        line["images"] = json!(moment.images_seen);
+        line["kimg"] = json!(moment.images_seen as f64 / 1000.0);
+        append_line(self.run.path(), SCORES, &line)
+    }
+
     fn append_finding(&self, finding: &Finding) -> Result<()> {
         let mut event = json!({"event": "finding", "images": (finding.kimg * 1000.0).round() as u64});
         if let (Some(event), Ok(Value::Object(finding))) = (event.as_object_mut(), serde_json::to_value(finding)) {
@@ -218,6 +234,7 @@ impl<'a> Recorder<'a> {
     fn snapshot(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
         let product = self.product(method, moment);
         self.draw_fakes(&fakes_name(moment.images_seen), method, &product)?;
+        self.append_scores(method, moment)?;
         self.deliver(product, moment)?;
         self.last_snapshot = moment.images_seen;
         let mut tensors = self.memory.clone();

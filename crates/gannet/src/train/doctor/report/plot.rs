@@ -4,10 +4,9 @@ use std::error::Error;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::register_font;
 
 use super::Episode;
-use crate::image::{Picture, Shape};
+use crate::image::{Picture, Shape, register_font};
 use crate::train::doctor::Check;
 
 type Drawn = Result<(), Box<dyn Error>>;
@@ -34,7 +33,7 @@ const PANELS: [&[&str]; 6] = [
 
 /// A picture of all panels that have figures.
 pub(super) fn draw(checks: &[Check], episodes: &[Episode]) -> Result<Picture, String> {
-    register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular()).map_err(|_| "the font cannot be read")?;
+    register_font()?;
     let has = |names: &&&[&str]| names.iter().any(|name| checks.iter().any(|check| check.get(name).is_some()));
     let panels: Vec<_> = PANELS.iter().filter(has).collect();
     let head = LANE_HEIGHT * (1 + episodes.len() as u32);
