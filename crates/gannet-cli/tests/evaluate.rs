@@ -111,6 +111,8 @@ fn damaged_kept_features_are_made_anew() {
     let [again, errors] = succeed(folder, words);
     assert!(again == first && errors.contains("features are extracted anew"), "{errors}");
     assert!(fs::read(&kept).unwrap() == whole);
+    let [by_figures, _] = succeed(folder, "evaluate --input1 a --input2 a --metrics precision,recall");
+    assert_eq!(by_figures, first, "figures that come in pairs name their metric");
 }
 
 /// Weights of an EfficientNet-Lite0 that make nothing but NaN.

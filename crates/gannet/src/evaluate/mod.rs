@@ -215,10 +215,11 @@ pub fn evaluate_against(
     options: &Options,
 ) -> Result<Vec<Measurement>> {
     options.check()?;
-    let entries: Vec<&MetricEntry> = match names {
+    let mut entries: Vec<&MetricEntry> = match names {
         [] => METRICS.iter().collect(),
         _ => names.iter().map(|name| find(name)).collect::<Result<_>>()?,
     };
+    entries.dedup_by_key(|entry| entry.name);
     let trial = Trial::new(subject, options, reference);
     let (mut fitting, mut misfits) = (vec![], vec![]);
     for entry in entries {
@@ -237,8 +238,12 @@ pub fn evaluate_against(
     fitting.into_iter().map(|entry| (entry.take)(&trial)).collect()
 }
 
+/// What metrics are asked for by, too: figures that come in pairs.
+const ALIASES: &[(&str, &str)] = &[("precision", "pr"), ("recall", "pr"), ("density", "dc"), ("coverage", "dc")];
+
 /// The metric called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static MetricEntry> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| *name);
     let entry = METRICS.iter().find(|entry| entry.name == name);
     entry.ok_or_else(|| Error::unknown("metric", name, METRICS.iter().map(|entry| entry.name)))
 }
