@@ -6,7 +6,9 @@ Forsyth 2020 (arXiv 1911.07023), section 3 (its line in 1/N); Binkowski et al. 2
 section 4 (inception score); Kynkaanniemi et al. 2019 (arXiv 1904.06991), section 2
 (precision, recall); Naeem et al. 2020 (arXiv 2002.09797), eqs. 2 and 3 (density,
 coverage); Karras et al. 2018 (arXiv 1710.10196), section 5 (sliced Wasserstein);
-Wang et al. 2003, "Multiscale structural similarity", eq. 7.
+Wang et al. 2003, "Multiscale structural similarity", eq. 7; Wang et al. 2004, "Image quality
+assessment: from error visibility to structural similarity", eq. 13 and section III-C (structural
+similarity); Zhang et al. 2018 (arXiv 1801.03924), eq. 1 with w = 1 (perceptual distance).
 
 Features and pictures are float32; everything after is float64 and, but for pyramids,
 saved as such.
@@ -28,7 +30,9 @@ saved as such.
     photo                        [3, H, W] in [-1, 1]
     pyramid.{level}              finest first
     ms_ssim.a, .b                [3, H, W] in [-1, 1]; ms_ssim.{H}x{W}.value of their
-                                 first rows and columns
+                                 first rows and columns, ssim.{H}x{W}.value likewise
+    psnr.value                   of the same pictures, in dB
+    perceptual.a, .b             [C, H, W], maps of a layer; perceptual.value
 """
 
 import numpy as np
@@ -117,11 +121,8 @@ def pyramid(picture, smallest):
     return [*levels, picture]
 
 
-def ms_ssim(a, b):
-    """Of one channel in [0, 1]."""
-    exponents = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
-    exponents = exponents[: sum(min(a.shape) // 2**scale >= 11 for scale in range(5))]
-    exponents = exponents / exponents.sum()
+def similarity(a, b):
+    """Maps of luminance and of contrast times structure of one channel in [0, 1]."""
     bell = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
     window = np.outer(bell, bell) / bell.sum() ** 2
     c1, c2 = 0.01**2, 0.03**2
@@ -129,20 +130,43 @@ def ms_ssim(a, b):
     def mean(x):
         return convolve2d(x, window, mode="valid")
 
+    ma, mb = mean(a), mean(b)
+    va, vb, cov = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
+    return (2 * ma * mb + c1) / (ma**2 + mb**2 + c1), (2 * cov + c2) / (va + vb + c2)
+
+
+def ssim(a, b):
+    luminance, structure = similarity(a, b)
+    return (luminance * structure).mean()
+
+
+def ms_ssim(a, b):
+    """Of one channel in [0, 1]."""
+    exponents = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+    exponents = exponents[: sum(min(a.shape) // 2**scale >= 11 for scale in range(5))]
+    exponents = exponents / exponents.sum()
+
     def halve(x):
         h, w = (side // 2 for side in x.shape)
         return x[: 2 * h, : 2 * w].reshape(h, 2, w, 2).mean(axis=(1, 3))
 
     value = 1.0
     for scale, exponent in enumerate(exponents):
-        ma, mb = mean(a), mean(b)
-        va, vb, cov = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
-        structure = (2 * cov + c2) / (va + vb + c2)
-        luminance = (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
+        luminance, structure = similarity(a, b)
         last = scale == len(exponents) - 1
         value *= max((luminance * structure if last else structure).mean(), 0) ** exponent
         a, b = halve(a), halve(b)
     return value
+
+
+def psnr(a, b):
+    """Of pictures in [0, 1]."""
+    return -10 * np.log10(np.square(a - b).mean())
+
+
+def perceptual(a, b):
+    a, b = (x / np.linalg.norm(x, axis=0) for x in (a, b))
+    return np.square(a - b).sum(axis=0).mean()
 
 
 def cases(rng):
@@ -206,5 +230,11 @@ if __name__ == "__main__":
     out |= {"ms_ssim.a": a, "ms_ssim.b": b}
     for height, width in [(48, 51), (28, 28), (11, 40)]:
         pairs = [((x[:height, :width] + 1) / 2).astype(np.float64) for x in (*a, *b)]
-        out[f"ms_ssim.{height}x{width}.value"] = np.mean([ms_ssim(x, y) for x, y in zip(pairs[:3], pairs[3:])])
+        for metric in (ms_ssim, ssim):
+            values = [metric(x, y) for x, y in zip(pairs[:3], pairs[3:])]
+            out[f"{metric.__name__}.{height}x{width}.value"] = np.mean(values)
+    out["psnr.value"] = psnr(*((x.astype(np.float64) + 1) / 2 for x in (a, b)))
+    maps = [np.maximum(rng.normal(size=(5, 3, 4)) + 1, 0).astype(np.float32) for _ in range(2)]
+    out |= {"perceptual.a": maps[0], "perceptual.b": maps[1]}
+    out["perceptual.value"] = perceptual(*(x.astype(np.float64) for x in maps))
     save_as_is(__file__, {k: np.atleast_1d(v) for k, v in out.items()}, numpy=np.__version__, scipy=scipy.__version__)

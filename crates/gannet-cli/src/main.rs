@@ -6,6 +6,7 @@ mod data;
 mod doctor;
 mod evaluate;
 mod extractor;
+mod gallery;
 mod inpaint;
 mod interrupt;
 mod list;
@@ -55,6 +56,8 @@ enum Verb {
     Sample(sample::Args),
     /// Turn pictures into others
     Translate(translate::Args),
+    /// Show what a translator makes of pictures that it was not trained on
+    Gallery(gallery::Args),
     /// See runs, generators and the game itself as a local web page
     Studio(studio::Args),
     /// Measure a trained generator
@@ -94,8 +97,9 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
-        Verb::Studio(args) => studio::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Translate(args) => translate::run(&args),
+        Verb::Gallery(args) => gallery::run(&args),
+        Verb::Studio(args) => studio::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Doctor(args) => doctor::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Upscale(args) => upscale::run(&args),

@@ -169,6 +169,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Of work on `n_pictures`, which Ctrl-C stops.
+    pub(crate) fn new(n_pictures: usize) -> anyhow::Result<Self> {
+        Ok(Self { bar: bar(n_pictures), n_done: 0, stop: stop_on_interrupt()? })
+    }
+
     /// Shows which share of the picture at hand is done; false after Ctrl-C.
     pub(crate) fn show(&self, share: f64) -> bool {
         self.bar.set_position(((self.n_done as f64 + share) * STEPS) as u64);
@@ -183,7 +188,7 @@ pub(crate) fn each(
     made: &str,
     mut make: impl FnMut(&Job, &Progress) -> anyhow::Result<bool>,
 ) -> anyhow::Result<ExitCode> {
-    let mut progress = Progress { bar: bar(jobs.len()), n_done: 0, stop: stop_on_interrupt()? };
+    let mut progress = Progress::new(jobs.len())?;
     let mut failed = vec![];
     for (i, job) in jobs.iter().enumerate() {
         progress.n_done = i;

@@ -35,19 +35,21 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let jobs = args.files.jobs()?;
-    let path = if Path::new(&args.model).exists() {
-        PathBuf::from(&args.model)
-    } else {
-        run::resolve(&args.model, &args.outdir)?
-    };
-    let mut translator = match convert::open(&path, None)? {
+    let translator = open(&args.model, &args.outdir, args.direction)?;
+    each(&jobs, "translated", |job, _| translate(&translator, job, args.seed))
+}
+
+/// The translator called `model`, going `direction` where one is given.
+pub(crate) fn open(model: &str, outdir: &Path, direction: Option<Direction>) -> anyhow::Result<Translator> {
+    let path = if Path::new(model).exists() { PathBuf::from(model) } else { run::resolve(model, outdir)? };
+    let translator = match convert::open(&path, None)? {
         Model::Translator(translator) => translator,
         other => bail!("{} is {}, accepted: a network that translates", path.display(), other.describe()),
     };
-    if let Some(direction) = args.direction {
-        translator = translator.towards(direction)?;
-    }
-    each(&jobs, "translated", |job, _| translate(&translator, job, args.seed))
+    Ok(match direction {
+        Some(direction) => translator.towards(direction)?,
+        None => translator,
+    })
 }
 
 /// One picture into a PNG that says where it came from.

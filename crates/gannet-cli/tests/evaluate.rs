@@ -226,3 +226,37 @@ fn a_run_that_keeps_its_best_snapshot_resumes_to_the_same_bytes() {
     refuse(folder, "train --data fashion-mnist --metrics pr", &["`pr`", "accepted: fd, kid, swd"]);
     refuse(folder, "train --data ring --metrics fd", &["train.metrics needs pictures"]);
 }
+
+#[test]
+fn pairs_of_equal_names_are_compared_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    garments(&folder.join("real"), 0..20);
+    for (name, number) in [("fake/00003.png", 3usize), ("fake/00007.bmp", 7)] {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut picture = image::open(folder.join(format!("real/{number:05}.png"))).unwrap().into_luma8();
+        // 51 is a fifth of the range: 10 log10(25) = 13.9794 dB.
+        picture.pixels_mut().for_each(|pixel| pixel[0] = if pixel[0] < 128 { pixel[0] + 51 } else { pixel[0] - 51 });
+        picture.save(path).unwrap();
+    }
+    let words = "evaluate --input1 fake --input2 some --metrics psnr,ssim,paired-ms-ssim,perceptual";
+    refuse(folder, &words.replace("some", "real"), &["fake holds none called `00000`", "`psnr` needs two folders"]);
+    for number in [3, 7] {
+        fs::create_dir_all(folder.join("some")).unwrap();
+        fs::copy(folder.join(format!("real/{number:05}.png")), folder.join(format!("some/{number:05}.png"))).unwrap();
+    }
+    let [printed, _] = succeed(folder, words);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines[0].starts_with("psnr-2pairs-some: 13.9794 ± 0.0000 (2 pairs with some, dB)"), "{printed}");
+    assert!(lines[1].starts_with("ssim-2pairs-some: 0.") && lines[2].starts_with("paired-ms-ssim-2pairs"), "{printed}");
+    assert!(lines[3].starts_with("perceptual-fashion28.") && lines[3].contains("-2pairs-some: 0."), "{printed}");
+    let itself = "evaluate --input1 some --input2 some --metrics psnr,ssim,paired-ms-ssim,perceptual --json";
+    let [printed, _] = succeed(folder, itself);
+    let means: Vec<_> = printed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
+    assert!(means[0]["mean"].is_null() && means[0]["n_equal"] == 2, "{printed}");
+    let near = |figures: &serde_json::Value, value: f64| (figures["mean"].as_f64().unwrap() - value).abs() < 1e-9;
+    assert!(near(&means[1], 1.0) && near(&means[2], 1.0) && near(&means[3], 0.0), "{printed}");
+    image::GrayImage::new(30, 28).save(folder.join("some/00003.png")).unwrap();
+    refuse(folder, words, &["psnr: `00003` is 1x28x28 and its partner 1x28x30; accepted: one size"]);
+}

@@ -135,6 +135,30 @@ fn what_cannot_be_translated_is_one_clear_error_and_nothing_half_written() {
 }
 
 #[test]
+fn a_gallery_shows_what_was_held_out_and_can_be_measured() {
+    let folder = trained("pix2pix");
+    let here = folder.path();
+    let count = |name: &str| fs::read_dir(here.join(name)).unwrap().count();
+    assert_eq!(succeed(here, "gallery latest -n 9"), "gallery/index.html\n");
+    succeed(here, "gallery latest -n 6 --force");
+    assert_eq!(["source", "output", "target"].map(|name| count(&format!("gallery/{name}"))), [6; 3]);
+    let page = fs::read_to_string(here.join("gallery/index.html")).unwrap();
+    assert!(page.contains("6 pictures held out from training") && page.matches("<img ").count() == 18, "{page}");
+    let said = succeed(here, "evaluate --input1 gallery/output --input2 gallery/target --metrics psnr");
+    let figure = |text: &str, after: &str| -> f64 {
+        text.split(after).nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let [on_page, measured] = [figure(&page, "mean PSNR "), figure(&said, "target: ")];
+    assert!((on_page - measured).abs() < 2e-4, "{on_page} {measured}");
+    assert!(refusal(&run(here, "gallery latest")).contains("gallery/source is there already; --force replaces it"));
+
+    let folder = trained("cyclegan");
+    let here = folder.path();
+    succeed(here, "gallery latest --direction BtoA -n 2 --out back");
+    assert!(fs::read_to_string(here.join("back/index.html")).unwrap().contains("BtoA after 0.0 kimg"));
+}
+
+#[test]
 fn networks_from_elsewhere_translate_and_are_exported() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -1,5 +1,7 @@
 //! A trained translator on its own: one self-describing file and a picture in, a picture out. No training code runs.
 
+pub mod gallery;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -14,7 +14,9 @@ use gannet::metric::laplacian::pyramid;
 use gannet::metric::moments::Moments;
 use gannet::metric::ms_ssim::ms_ssim;
 use gannet::metric::precision_recall::{self, precision_recall};
-use gannet::metric::{Features, frechet, kernel, sliced_wasserstein};
+use gannet::metric::psnr::psnr;
+use gannet::metric::ssim::ssim;
+use gannet::metric::{Features, frechet, kernel, perceptual, sliced_wasserstein};
 use safetensors::SafeTensors;
 
 const CASES: [&str; 3] = ["full", "thin", "skewed"];
@@ -154,5 +156,18 @@ fn structural_similarity_at_one_two_and_three_scales() {
         let ours = ms_ssim(&a, &b, Shape { channels: 3, height, width }).unwrap();
         let name = format!("ms_ssim.{height}x{width}.value");
         assert_close(&name, &[ours], &golden.doubles(&name), 1e-6);
+        let ours = ssim(&a, &b, Shape { channels: 3, height, width }).unwrap();
+        let name = format!("ssim.{height}x{width}.value");
+        assert_close(&name, &[ours], &golden.doubles(&name), 1e-6);
     }
+}
+
+#[test]
+fn noise_of_a_pair_and_distance_of_a_layer() {
+    let golden = Golden::open();
+    let ours = psnr(&golden.floats("ms_ssim.a"), &golden.floats("ms_ssim.b")).unwrap();
+    assert_close("psnr", &[ours], &golden.doubles("psnr.value"), 1e-6);
+    let n_channels = golden.shape("perceptual.a").channels;
+    let ours = perceptual::layer(&golden.floats("perceptual.a"), &golden.floats("perceptual.b"), n_channels);
+    assert_close("perceptual", &[ours], &golden.doubles("perceptual.value"), 1e-6);
 }

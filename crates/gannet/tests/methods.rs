@@ -40,7 +40,9 @@ fn session(entry: &MethodEntry, settings: &[&str]) -> Session {
     let data: &[&str] = if learns_points(entry) {
         &["data.source=two-clusters", "method.net.width=16"]
     } else if translates(entry) {
-        &["data.source=garment-edges", "data.shift=2", "method.net.width=2", "method.patch.width=2"]
+        let is_paired = (entry.preset)(IMAGE).needs().contains(&"pair");
+        let layout = if is_paired { "data.sides.layout=paired" } else { "data.sides.layout=unpaired" };
+        &["data.source=garment-edges", layout, "data.shift=2", "method.net.width=2", "method.patch.width=2"]
     } else if fills(entry) {
         &[
             "data.source=fashion-mnist",

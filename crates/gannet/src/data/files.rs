@@ -48,6 +48,11 @@ impl PictureFiles {
         self.blobs.title().trim_end_matches('/').to_owned()
     }
 
+    /// The name of picture `index` below the folder, parts joined by "/".
+    pub fn name_of(&self, index: usize) -> &str {
+        &self.blobs.names()[self.readable[index]]
+    }
+
     /// How many there are; never zero.
     pub fn len(&self) -> usize {
         self.readable.len()

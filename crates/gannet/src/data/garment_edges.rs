@@ -87,6 +87,10 @@ impl Sides for GarmentEdges {
         Ok([first, second])
     }
 
+    fn holds_out(&self) -> bool {
+        true
+    }
+
     fn shown(&self, n: usize) -> Result<Vec<[Vec<f32>; 2]>> {
         let n = n.min(N_HELD_OUT);
         (0..n).map(|i| self.pair(self.len() + i * N_HELD_OUT / n)).collect()

@@ -398,6 +398,9 @@ mod tests {
             let values = |first: usize| (0..3).map(|i| first as f32 + 0.1 * i as f32).collect();
             Ok([values(source), values(100 + target)])
         }
+        fn holds_out(&self) -> bool {
+            false
+        }
         fn shown(&self, _n: usize) -> Result<Vec<[Vec<f32>; 2]>> {
             Ok(vec![])
         }

@@ -110,6 +110,9 @@ pub trait Sides: Send + Sync {
     /// equal, and a pair that cannot be read is replaced as a whole.
     fn read(&self, indices: [usize; 2]) -> Result<[Vec<f32>; 2]>;
 
+    /// Whether any are held out from training.
+    fn holds_out(&self) -> bool;
+
     /// Up to `n` of them to look at, spread over those held out from training where there are any.
     fn shown(&self, n: usize) -> Result<Vec<[Vec<f32>; 2]>>;
 }

@@ -68,8 +68,9 @@ pub(super) fn open(blobs: Box<dyn Blobs>, found: Found, config: &DataConfig) -> 
         }
     };
     let set = PictureSet::new(blobs, Scan { views: all, n_skipped }, Labels::default(), config, &opening);
-    let shown = if held_out.iter().any(Vec::is_empty) { train.clone() } else { held_out };
-    Ok(Arc::new(TwoSided { set, train, shown, is_paired }))
+    let holds_out = !held_out.iter().any(Vec::is_empty);
+    let shown = if holds_out { held_out } else { train.clone() };
+    Ok(Arc::new(TwoSided { set, train, shown, is_paired, holds_out }))
 }
 
 /// Refuses sides without pictures, halves of odd widths and pairs of different proportions.
@@ -114,6 +115,7 @@ struct TwoSided {
     train: [Vec<usize>; 2],
     shown: [Vec<usize>; 2],
     is_paired: bool,
+    holds_out: bool,
 }
 
 impl TwoSided {
@@ -194,6 +196,10 @@ impl Sides for TwoSided {
 
     fn read(&self, indices: [usize; 2]) -> Result<[Vec<f32>; 2]> {
         self.read_of(&self.train, indices)
+    }
+
+    fn holds_out(&self) -> bool {
+        self.holds_out
     }
 
     fn shown(&self, n: usize) -> Result<Vec<[Vec<f32>; 2]>> {

@@ -92,6 +92,15 @@ pub enum Figures {
         #[serde(skip_serializing_if = "Option::is_none")]
         of_reals: Option<Similarity>,
     },
+    /// Of `psnr`, `ssim`, `paired-ms-ssim` and `perceptual`.
+    Pairs {
+        /// Mean over the pairs that have a figure; nothing where none has.
+        mean: Option<f64>,
+        /// Standard deviation between them.
+        deviation: f64,
+        /// Pairs of equal pictures that have none: a ratio to no noise.
+        n_equal: usize,
+    },
     /// Of `ppl`.
     PathLength {
         /// Mean over steps of squared distance over squared step.
@@ -204,6 +213,14 @@ impl fmt::Display for Figures {
             Self::Likeness { similarity, of_reals } => {
                 write!(f, "{:.4}", similarity.mean)?;
                 of_reals.map_or(Ok(()), |reals| write!(f, ", of reals {:.4}", reals.mean))
+            }
+            Self::Pairs { mean, deviation, n_equal } => {
+                mean.map_or(Ok(()), |mean| write!(f, "{mean:.4} ± {deviation:.4}"))?;
+                match (mean, n_equal) {
+                    (_, 0) => Ok(()),
+                    (Some(_), n) => write!(f, " and {n} equal"),
+                    (None, _) => write!(f, "all equal"),
+                }
             }
             Self::PathLength { path_length } => write!(f, "{path_length:.4}"),
             Self::Nearest { of_fakes, of_reals, .. } => {

@@ -10,6 +10,7 @@ mod judge;
 mod measurement;
 mod modes;
 mod nearest;
+mod pairs;
 mod path_length;
 mod pixels;
 mod subject;
@@ -111,6 +112,34 @@ pub const METRICS: &[MetricEntry] = &[
         is_loss: false,
         needs: both_sides,
         take: nearest::take,
+    },
+    MetricEntry {
+        name: "psnr",
+        summary: "peak signal-to-noise ratio of pairs, pictures of equal names, in dB",
+        is_loss: false,
+        needs: pairs::needs,
+        take: pairs::noise,
+    },
+    MetricEntry {
+        name: "ssim",
+        summary: "structural similarity of pairs, pictures of equal names",
+        is_loss: false,
+        needs: pairs::needs,
+        take: pairs::structure,
+    },
+    MetricEntry {
+        name: "paired-ms-ssim",
+        summary: "structural similarity of pairs at several scales",
+        is_loss: false,
+        needs: pairs::needs,
+        take: pairs::structure_of_scales,
+    },
+    MetricEntry {
+        name: "perceptual",
+        summary: "distance of pairs in the features of all stages of an extractor",
+        is_loss: false,
+        needs: pairs::needs,
+        take: pairs::perception,
     },
     MetricEntry {
         name: "modes",

@@ -144,6 +144,15 @@ impl Extractor {
 
     /// Features and class probabilities of `pictures`, brought to the card's channels and then, on 8 bits, to its size.
     pub fn see(&self, pictures: Vec<Picture>, filter: Filter) -> Result<Extract> {
+        self.extract(self.fitted(pictures, filter))
+    }
+
+    /// The maps `[N, C, H, W]` after each stage of the network, in order, of `pictures` brought to its shape likewise.
+    pub fn see_stages(&self, pictures: Vec<Picture>, filter: Filter) -> Result<Vec<Tensor<4>>> {
+        Ok(self.stages(self.fitted(pictures, filter))?.into_iter().map(|(_, maps)| maps).collect())
+    }
+
+    fn fitted(&self, pictures: Vec<Picture>, filter: Filter) -> Tensor<4> {
         let Shape { channels, height, width } = self.card.shape;
         let fit = |picture: Picture| {
             let shape = Shape { channels, ..picture.shape() };
@@ -151,7 +160,7 @@ impl Extractor {
         };
         let values: Vec<Vec<f32>> = pictures.into_par_iter().map(fit).collect();
         let data = TensorData::new(values.concat(), [values.len(), channels, height, width]);
-        self.extract(Tensor::from_data(data, &self.device))
+        Tensor::from_data(data, &self.device)
     }
 
     /// Features and class probabilities of images `[N, C, H, W]` in [-1, 1], of the card's shape or grey ones of its size.

@@ -70,8 +70,8 @@ pub(super) fn network(card: &Card, tensors: &Tensors, device: &Device) -> Result
 }
 
 impl Network for Classifier {
-    fn forward(&self, images: Tensor<4>, _see: &mut dyn FnMut(&str, &Tensor<4>)) -> Output {
-        let [features, scores] = self.features_and_scores(images);
+    fn forward(&self, images: Tensor<4>, see: &mut dyn FnMut(&str, &Tensor<4>)) -> Output {
+        let [features, scores] = self.seen(images, see);
         Output { features, scores: Some(scores) }
     }
 }

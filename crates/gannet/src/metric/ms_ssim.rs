@@ -11,21 +11,13 @@ use serde::Serialize;
 
 use super::Features;
 use super::interval::mean_and_deviation;
+use super::ssim::{Plane, WINDOW, compare, planes};
 use crate::error::{Error, Result};
 use crate::image::Shape;
 use crate::random::{self, Purpose};
 
 /// Exponents of the scales, finest first; where fewer scales fit, the first of them, made to add up to one.
 const EXPONENTS: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
-
-/// Pixels along the side of the window, whose standard deviation is 1.5 pixels.
-const WINDOW: usize = 11;
-
-/// Steadies quotients of small means: (0.01 L)² with L, the range of values, 2.
-const C1: f64 = 0.0004;
-
-/// Steadies quotients of small variances: (0.03 L)².
-const C2: f64 = 0.0036;
 
 /// How much samples look alike.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -62,13 +54,7 @@ pub fn diversity(images: &Features, shape: Shape, n_pairs: usize, seed: u64) -> 
 /// pictures reach. A scale that is negative, as that of a picture and its negative, counts as 0.
 pub fn ms_ssim(a: &[f32], b: &[f32], shape: Shape) -> Result<f64> {
     let exponents = &EXPONENTS[..n_scales(shape)?];
-    let plane = shape.height * shape.width;
-    let of_channel = |(a, b): (&[f32], &[f32])| {
-        let [mut a, mut b] = [a, b].map(|plane| Plane {
-            // Means enter as luminance, which is not negative.
-            values: plane.iter().map(|value| f64::from(*value) + 1.0).collect(),
-            width: shape.width,
-        });
+    let of_channel = |(mut a, mut b): (Plane, Plane)| {
         let mut similarity = 1.0;
         for (scale, exponent) in exponents.iter().enumerate() {
             if scale > 0 {
@@ -80,7 +66,7 @@ pub fn ms_ssim(a: &[f32], b: &[f32], shape: Shape) -> Result<f64> {
         }
         similarity
     };
-    Ok(a.chunks_exact(plane).zip(b.chunks_exact(plane)).map(of_channel).sum::<f64>() / shape.channels as f64)
+    Ok(planes(a, shape).zip(planes(b, shape)).map(of_channel).sum::<f64>() / shape.channels as f64)
 }
 
 /// How many scales fit: the window must fit into the coarsest.
@@ -90,72 +76,6 @@ fn n_scales(shape: Shape) -> Result<usize> {
         0 => Err(Error::features(format!("images of {shape}, at least {WINDOW} pixels to a side are needed"))),
         n_scales => Ok(n_scales),
     }
-}
-
-/// One channel.
-struct Plane {
-    values: Vec<f64>,
-    width: usize,
-}
-
-impl Plane {
-    /// Means of 2x2; an odd last row or column is left out.
-    fn halved(&self) -> Self {
-        let width = self.width / 2;
-        let mut values = vec![];
-        for rows in self.values.chunks_exact(2 * self.width) {
-            let (upper, lower) = rows.split_at(self.width);
-            let sums = upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(u, l)| u[0] + u[1] + l[0] + l[1]);
-            values.extend(sums.map(|sum| sum / 4.0));
-        }
-        Self { values, width }
-    }
-
-    /// Weighted means under the window wherever it lies fully inside.
-    fn windowed(&self, window: &[f64; WINDOW]) -> Vec<f64> {
-        let along = |line: &[f64]| line.iter().zip(window).map(|(value, weight)| value * weight).sum::<f64>();
-        let width = self.width - WINDOW + 1;
-        let rows: Vec<f64> =
-            self.values.chunks_exact(self.width).flat_map(|row| row.windows(WINDOW).map(along)).collect();
-        let n_rows = rows.len() / width;
-        let mut means = vec![0.0; (n_rows - WINDOW + 1) * width];
-        for (top, mean) in means.chunks_exact_mut(width).enumerate() {
-            for (row, weight) in rows[top * width..].chunks_exact(width).zip(window) {
-                mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
-            }
-        }
-        means
-    }
-}
-
-/// The means over the picture of luminance x contrast x structure, and of contrast x structure.
-fn compare(a: &Plane, b: &Plane) -> (f64, f64) {
-    let window = window();
-    let products = |x: &Plane, y: &Plane| {
-        let values = x.values.iter().zip(&y.values).map(|(x, y)| x * y).collect();
-        Plane { values, width: x.width }.windowed(&window)
-    };
-    let (mean_a, mean_b) = (a.windowed(&window), b.windowed(&window));
-    let (aa, bb, ab) = (products(a, a), products(b, b), products(a, b));
-    let (mut full, mut structure) = (0.0, 0.0);
-    for i in 0..mean_a.len() {
-        let (m, n) = (mean_a[i], mean_b[i]);
-        let (variance_a, variance_b, covariance) = (aa[i] - m * m, bb[i] - n * n, ab[i] - m * n);
-        let similar = (2.0 * covariance + C2) / (variance_a + variance_b + C2);
-        structure += similar;
-        full += similar * (2.0 * m * n + C1) / (m * m + n * n + C1);
-    }
-    (full / mean_a.len() as f64, structure / mean_a.len() as f64)
-}
-
-/// A Gaussian that adds up to one.
-fn window() -> [f64; WINDOW] {
-    let mut window = [0.0; WINDOW];
-    for (i, weight) in window.iter_mut().enumerate() {
-        *weight = (-(i as f64 - 5.0).powi(2) / (2.0 * 1.5 * 1.5)).exp();
-    }
-    let total: f64 = window.iter().sum();
-    window.map(|weight| weight / total)
 }
 
 #[cfg(test)]

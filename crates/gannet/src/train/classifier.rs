@@ -189,7 +189,12 @@ impl Classifier {
 
     /// The last hidden layer `[N, N_FEATURES]` and the scores `[N, classes]` of images `[N, C, H, W]` in [-1, 1].
     pub fn features_and_scores(&self, images: Tensor<4>) -> [Tensor<2>; 2] {
-        let features = self.network.features(images);
+        self.seen(images, &mut |_, _| {})
+    }
+
+    /// The same, and shows `see` the maps after each convolution.
+    pub(crate) fn seen(&self, images: Tensor<4>, see: &mut dyn FnMut(&str, &Tensor<4>)) -> [Tensor<2>; 2] {
+        let features = self.network.features(images, see);
         [features.clone().value, self.network.out.forward(features).value]
     }
 
@@ -289,14 +294,15 @@ impl Network {
 
     /// Images `[N, C, H, W]` in [-1, 1] to scores `[N, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.out.forward(self.features(images)).value
+        self.out.forward(self.features(images, &mut |_, _| {})).value
     }
 
     /// Images `[N, C, H, W]` in [-1, 1] to the last hidden layer `[N, HIDDEN]`.
-    fn features(&self, images: Tensor<4>) -> Dual<2> {
+    fn features(&self, images: Tensor<4>, see: &mut dyn FnMut(&str, &Tensor<4>)) -> Dual<2> {
         let mut x = Dual::from(images);
-        for Block { conv, norm } in &self.blocks {
+        for (i, Block { conv, norm }) in self.blocks.iter().enumerate() {
             x = relu(norm.forward(conv.forward(x)));
+            see(&format!("block.{i}"), &x.value);
         }
         relu(self.hidden.forward(x.linear(|x| x.flatten(1, 3))))
     }
