@@ -45,8 +45,8 @@ pub(crate) struct Summary {
     /// Kinds of findings that stand, where the run was watched.
     pub(crate) findings: Option<Vec<String>>,
     pub(crate) has_generator: bool,
-    /// Whether its generator turns pictures into pictures.
-    pub(crate) translates: bool,
+    /// What its network does: `samples`, `translates`, `enlarges`, `fills` or, of a method that is not known, nothing.
+    pub(crate) deed: &'static str,
     /// The newest picture's name.
     pub(crate) picture: Option<String>,
     /// How long it may be silent and still count as in training.
@@ -195,7 +195,7 @@ fn summarize(id: String, path: &Path, stamp: Stamp) -> Option<Summary> {
     let method = text("method", "name").unwrap_or_else(|| "unknown".into());
     Some(Summary {
         id,
-        translates: translates(&method),
+        deed: deed(&method),
         method,
         data: source(&text("data", "source").unwrap_or_default()),
         kimg,
@@ -211,11 +211,16 @@ fn summarize(id: String, path: &Path, stamp: Stamp) -> Option<Summary> {
     })
 }
 
-/// Whether the method called `name` trains a translator.
-fn translates(name: &str) -> bool {
+/// What the network does that the method called `name` trains.
+fn deed(name: &str) -> &'static str {
     const ANY: Shape = Shape { channels: 3, height: 64, width: 64 };
-    let config = method::find(name).map(|entry| (entry.preset)(ANY));
-    config.is_ok_and(|config| matches!(config.net(), Networks::Translator(_)))
+    let Ok(entry) = method::find(name) else { return "" };
+    match (entry.preset)(ANY).net() {
+        Networks::Sampler(_) => "samples",
+        Networks::Translator(_) => "translates",
+        Networks::Upscaler { .. } => "enlarges",
+        Networks::Inpainter { .. } => "fills",
+    }
 }
 
 /// The data's name, of a path only the last part.

@@ -1,7 +1,7 @@
-//! Pictures translated by a run's translator: a picture comes in as it is in a file, a PNG goes out.
+//! Pictures translated or enlarged by a run's network: a picture comes in as it is in a file, a PNG goes out.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::Json;
@@ -13,8 +13,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use gannet::convert::{self, Model};
 use gannet::data::{self, Direction};
-use gannet::{Translator, image};
+use gannet::image::{self, Picture, Shape};
+use gannet::upscale::Upscaler;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,10 +29,12 @@ use crate::sampling::{enter, png};
 pub const MAX_PICTURE: usize = 8 << 20;
 /// The most pixels of a picture, which its file tells before it is decoded.
 pub const MAX_PICTURE_PIXELS: usize = 4 << 20;
+/// The most pixels of an enlarged picture: these networks are slow.
+const MAX_ENLARGED_PIXELS: usize = 1 << 20;
 /// Pictures of the run's own data that are offered to begin with.
 const N_EXAMPLES: usize = 8;
 
-/// The translator that was asked for last.
+/// The network that was asked for last.
 #[derive(Default)]
 pub(crate) struct Translators(Mutex<Option<Loaded>>);
 
@@ -38,28 +42,39 @@ struct Loaded {
     path: PathBuf,
     written: SystemTime,
     direction: Option<Direction>,
-    translator: Arc<Mutex<Translator>>,
+    network: Network,
 }
 
+/// A network of the kinds that turn pictures into pictures.
+type Network = Arc<Mutex<Model>>;
+
 impl Translators {
-    /// The translator of the run at `path` as it is now; without a direction, the one of its training.
-    fn open(&self, path: &Path, direction: Option<Direction>) -> Result<Arc<Mutex<Translator>>, Problem> {
-        let missing = |_| Problem::not_found("this run has no translator yet; it is written at the first snapshot");
+    /// The network of the run at `path` as it is now; without a direction, it goes the way of its training.
+    fn open(&self, path: &Path, direction: Option<Direction>) -> Result<Network, Problem> {
+        let missing = |_| Problem::not_found("this run has no network yet; it is written at the first snapshot");
         let file = std::fs::metadata(path.join("generator.safetensors"));
         let written = file.and_then(|file| file.modified()).map_err(missing)?;
         let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_wanted = |known: &&Loaded| (&*known.path, known.written, known.direction) == (path, written, direction);
         if let Some(known) = loaded.as_ref().filter(is_wanted) {
-            return Ok(known.translator.clone());
+            return Ok(known.network.clone());
         }
-        let mut translator = Translator::load(path)?;
-        if let Some(direction) = direction {
-            translator = translator.towards(direction)?;
-        }
-        let translator = Arc::new(Mutex::new(translator));
-        *loaded = Some(Loaded { path: path.to_path_buf(), written, direction, translator: translator.clone() });
-        Ok(translator)
+        let model = match (convert::open(path, None)?, direction) {
+            (Model::Translator(translator), Some(direction)) => Model::Translator(translator.towards(direction)?),
+            (model @ (Model::Translator(_) | Model::Upscaler(_)), _) => model,
+            (other, _) => {
+                let accepted = "accepted: one that translates or enlarges pictures";
+                return Err(Problem::bad(format!("this run's network is {}, {accepted}", other.describe())));
+            }
+        };
+        let network = Arc::new(Mutex::new(model));
+        *loaded = Some(Loaded { path: path.to_path_buf(), written, direction, network: network.clone() });
+        Ok(network)
     }
+}
+
+fn lock(network: &Network) -> MutexGuard<'_, Model> {
+    network.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What `POST /api/translate` takes in its address.
@@ -72,7 +87,8 @@ pub(crate) struct Wish {
     seed: u64,
 }
 
-/// `GET /api/runs/{run}/translator`: its ways, its size, and a few sources of its data, where these are still there.
+/// `GET /api/runs/{run}/translator`: what it takes: its ways, its size and a few sources
+/// of its data where these are still there, or by how much it enlarges.
 pub(crate) async fn describe(
     State(studio): State<Shared>,
     UrlPath(id): UrlPath<String>,
@@ -81,26 +97,26 @@ pub(crate) async fn describe(
     let _place = enter(&studio).await?;
     let held = studio.clone();
     reading(move || {
-        let translator = held.translators.open(&path, None)?;
-        let card = translator.lock().unwrap_or_else(PoisonError::into_inner).card().clone();
+        let network = held.translators.open(&path, None)?;
+        let model = lock(&network);
+        let mut answer = json!({ "max_bytes": MAX_PICTURE, "max_pixels": MAX_PICTURE_PIXELS });
+        let Model::Translator(translator) = &*model else {
+            if let Model::Upscaler(upscaler) = &*model {
+                answer["scale"] = upscaler.scale().into();
+                answer["max_pixels"] = (MAX_ENLARGED_PIXELS / upscaler.scale().pow(2)).into();
+            }
+            return Ok(Json(answer));
+        };
+        let card = translator.card();
         let opened = data::open(&card.config.data, card.config.train.seed).ok();
         let shown = opened.and_then(|opened| opened.dataset.sides()?.shown(N_EXAMPLES).ok()).unwrap_or_default();
         let encoded =
             |values: &[f32]| Some(BASE64_STANDARD.encode(png(&image::from_unit(values, card.shape), "").ok()?));
-        let examples: Vec<Value> = shown
-            .iter()
-            .filter_map(|[source, target]| Some(json!({ "source": encoded(source)?, "target": encoded(target)? })))
-            .collect();
-        Ok(Json(json!({
-            "shape": [card.shape.channels, card.shape.height, card.shape.width],
-            "ways": card.ways,
-            "kimg": card.images_seen as f64 / 1000.0,
-            "data": card.data,
-            "method": card.config.method_name(),
-            "examples": examples,
-            "max_bytes": MAX_PICTURE,
-            "max_pixels": MAX_PICTURE_PIXELS,
-        })))
+        answer["shape"] = json!([card.shape.channels, card.shape.height, card.shape.width]);
+        answer["ways"] = json!(card.ways);
+        answer["kimg"] = json!(card.images_seen as f64 / 1000.0);
+        answer["examples"] = shown.iter().filter_map(|[source, _]| encoded(source)).collect::<Vec<_>>().into();
+        Ok(Json(answer))
     })
     .await?
 }
@@ -128,10 +144,32 @@ pub(crate) async fn translate(
     let held = studio.clone();
     reading(move || {
         let picture = image::decode(&body).map_err(refuse)?;
-        let translator = held.translators.open(&path, wish.direction)?;
-        let translated = translator.lock().unwrap_or_else(PoisonError::into_inner).translate(&picture, wish.seed)?;
-        let bytes = png(&translated, &wish.seed.to_string())?;
+        let network = held.translators.open(&path, wish.direction)?;
+        let made = match &*lock(&network) {
+            Model::Translator(translator) => translator.translate(&picture, wish.seed)?,
+            Model::Upscaler(upscaler) => enlarged(upscaler, picture.into_eight_bits())?,
+            Model::Generator(_) => return Err(Problem::bad("this run's network takes no pictures")),
+        };
+        let bytes = png(&made, &wish.seed.to_string())?;
         Ok(([(CONTENT_TYPE, "image/png")], bytes).into_response())
     })
     .await?
+}
+
+fn enlarged(upscaler: &Upscaler, picture: Picture) -> Result<Picture, Problem> {
+    let scale = upscaler.scale();
+    let [height, width] = [picture.height, picture.width].map(|side| side * scale);
+    if height * width > MAX_ENLARGED_PIXELS {
+        let most = MAX_ENLARGED_PIXELS / (scale * scale);
+        let message = format!("the picture has too many pixels to enlarge here, accepted: up to {most} in all");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    let plan = upscaler.plan(&picture, None)?;
+    let mut samples = vec![];
+    let mut emit = |rows: &[u8]| {
+        samples.extend_from_slice(rows);
+        Ok(())
+    };
+    upscaler.enlarge(&picture, &plan, &mut emit, &mut |_| true)?;
+    Ok(Picture::from_u8(Shape { channels: picture.channels, height, width }, samples))
 }

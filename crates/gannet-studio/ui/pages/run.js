@@ -12,6 +12,7 @@ export async function render(root, [id]) {
   document.title = `${id} · gannet studio`;
   let detail = await getJson(ofRun(id));
   const { run } = detail;
+  const page = { samples: ["explore", "Explore the generator"], translates: ["translate", "Translate a picture"], enlarges: ["translate", "Enlarge a picture"] }[run.deed];
   let lines = [];
   const samples = gallery(id);
   const charts = curves();
@@ -70,7 +71,7 @@ export async function render(root, [id]) {
   root.append(
     h("div", { className: "page-head" },
       h("div", {}, h("h1", {}, id), h("p", {}, `${run.method} on ${run.data}, ${number(run.kimg_total)} kimg planned`)),
-      h("div", { className: "row" }, pills, steer.node, run.has_generator ? h("a", { className: "button", href: `#/${run.translates ? "translate" : "explore"}/${encodeURIComponent(id)}` }, run.translates ? "Translate a picture" : "Explore the generator") : null)),
+      h("div", { className: "row" }, pills, steer.node, run.has_generator && page ? h("a", { className: "button", href: `#/${page[0]}/${encodeURIComponent(id)}` }, page[1]) : null)),
     h("div", { className: "run-grid" },
       h("div", { className: "stack" }, samples.node, glance, doctor),
       h("div", { className: "stack" }, charts.node, settings, logBox, commands)));

@@ -6,7 +6,8 @@ import { h, notice, number } from "../dom.js";
 export async function render(root, [id]) {
   document.title = `Translate ${id} · gannet studio`;
   const card = await getJson(ofRun(id, "/translator"));
-  const [, height, width] = card.shape;
+  const [, height, width] = card.shape ?? [];
+  const { examples: shown = [], ways = [] } = card;
   let file = null, asked = 0, urls = [], ended = false;
 
   const before = h("img", { alt: "The picture" }), after = h("img", { alt: "The picture translated" });
@@ -18,7 +19,7 @@ export async function render(root, [id]) {
   const words = h("p", { className: "muted small", "aria-live": "polite" });
   const chooser = h("input", { type: "file", accept: "image/*", id: "translate-file", className: "visually-hidden", onchange: () => chooser.files[0] && take(chooser.files[0]) });
   const drop = h("label", { className: "drop", htmlFor: "translate-file" }, h("b", {}, "Drop a picture here"), h("span", { className: "muted small" }, "or choose one, or paste it"));
-  const way = h("select", { id: "translate-way", onchange: () => file && translate() }, card.ways.map((name) => h("option", { value: name }, name.replace("to", " to "))));
+  const way = h("select", { id: "translate-way", onchange: () => file && translate() }, ways.map((name) => h("option", { value: name }, name.replace("to", " to "))));
   const seed = h("input", { type: "number", id: "translate-seed", min: 0, step: 1, value: 0, style: "width:6em", onchange: () => file && translate() });
 
   function place() {
@@ -49,7 +50,8 @@ export async function render(root, [id]) {
     words.textContent = "Translating…";
     const began = performance.now();
     try {
-      const query = new URLSearchParams({ run: id, direction: way.value, seed: String(Math.max(0, Math.floor(Number(seed.value) || 0))) });
+      const query = new URLSearchParams({ run: id, seed: String(Math.max(0, Math.floor(Number(seed.value) || 0))) });
+      if (way.value) query.set("direction", way.value);
       const answer = await ask(`translate?${query}`, { method: "POST", headers: { "content-type": "application/octet-stream" }, body: file });
       const blob = await answer.blob();
       if (mine !== asked || ended) return;
@@ -84,23 +86,23 @@ export async function render(root, [id]) {
   };
   document.addEventListener("paste", pasted);
 
-  const example = ({ source }, i) => {
+  const example = (source, i) => {
     const bytes = Uint8Array.from(atob(source), (letter) => letter.charCodeAt(0));
     take(new File([bytes], `example-${i + 1}.png`, { type: "image/png" }));
   };
-  const examples = card.examples.map((one, i) => h("button", { className: "seed", "aria-label": `Example ${i + 1}`, onclick: () => example(one, i) }, h("img", { src: `data:image/png;base64,${one.source}`, alt: "" })));
+  const examples = shown.map((source, i) => h("button", { className: "seed", "aria-label": `Example ${i + 1}`, onclick: () => example(source, i) }, h("img", { src: `data:image/png;base64,${source}`, alt: "" })));
 
   root.append(
-    h("div", { className: "page-head" }, h("div", {}, h("h1", {}, "Translate"), h("p", {}, `${id}: ${card.method} at ${number(card.kimg)} kimg`)),
+    h("div", { className: "page-head" }, h("div", {}, h("h1", {}, card.scale ? "Enlarge" : "Translate"), h("p", {}, card.scale ? `${id} enlarges by ${card.scale}` : `${id} at ${number(card.kimg)} kimg`)),
       h("a", { className: "button", href: `#/runs/${encodeURIComponent(id)}` }, "Back to the run")),
     h("div", { className: "translate" },
       h("section", { className: "card" }, h("h2", {}, "Picture"), chooser, drop,
-        h("p", { className: "muted small", style: "margin-top:10px" }, `Trained on ${width} x ${height} pixels; other sizes work, and pictures like those of its data work best.`),
-        h("div", { className: "row", style: "margin-top:14px" }, card.ways.length > 1 ? [h("label", { htmlFor: "translate-way" }, "Way"), way] : null, h("label", { htmlFor: "translate-seed" }, "Seed"), seed),
+        h("p", { className: "muted small", style: "margin-top:10px" }, card.scale ? `Up to ${number(card.max_pixels)} pixels, such as ${Math.floor(Math.sqrt(card.max_pixels))} x ${Math.floor(Math.sqrt(card.max_pixels))}.` : `Trained on ${width} x ${height} pixels; other sizes work, and pictures like those of its data work best.`),
+        h("div", { className: "row", style: "margin-top:14px" }, ways.length > 1 ? [h("label", { htmlFor: "translate-way" }, "Way"), way] : null, card.scale ? null : [h("label", { htmlFor: "translate-seed" }, "Seed"), seed]),
         examples.length ? [h("h3", { style: "margin:20px 0 10px" }, "From its data"), h("div", { className: "seeds" }, examples)] : null),
       h("section", { className: "card" }, h("h2", {}, "Result"), frame, wipeRow, h("div", { className: "row spread", style: "margin-top:14px" }, words, download))));
   words.textContent = "Nothing translated yet.";
-  if (card.examples.length) example(card.examples[0], 0);
+  if (shown.length) example(shown[0], 0);
   return () => {
     ended = true;
     document.removeEventListener("paste", pasted);
