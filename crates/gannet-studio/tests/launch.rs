@@ -48,7 +48,8 @@ async fn launch(app: &Router) -> String {
 
 #[tokio::test]
 async fn a_training_is_started_stopped_and_gone_on_with() {
-    let (folder, app) = studio("echo \"$@\" >> \"$(dirname \"$0\")/words\"; trap 'kill $!; exit 130' TERM; sleep 60 & wait");
+    let (folder, app) =
+        studio("echo \"$@\" >> \"$(dirname \"$0\")/words\"; trap 'kill $!; exit 130' TERM; sleep 60 & wait");
     let run = launch(&app).await;
     assert_eq!(run, "00000-ring-vanilla");
     let detail = once(&app, &run, |detail| detail["control"]["is_ours"] == true).await;
