@@ -21,13 +21,14 @@ export async function render(root, [id]) {
   const glance = h("section", { className: "card", "aria-label": "At a glance" });
   const pills = h("div");
   const doctor = h("section", { className: "card" });
-  const log = h("pre", { className: "box", tabIndex: 0, "aria-label": "Log" });
+  const log = h("pre", { className: "box", tabIndex: 0, role: "region", "aria-label": "Log" });
   const diff = h("div");
   const commands = h("section", { className: "card" }, h("h2", {}, "Go on from here"), Object.values(detail.commands).map(command));
 
   function refresh() {
     glance.replaceChildren(facts({ ...detail.run, kimg: lines.at(-1)?.kimg ?? detail.run.kimg }, lines.at(-1)));
     pills.replaceChildren(state(detail.run));
+    charts.update(lines, detail.learning_rates);
     steer.update(detail);
     told.update(detail.scores);
     const found = findings(id, detail.findings);
@@ -55,7 +56,7 @@ export async function render(root, [id]) {
   const others = h("select", { "aria-label": "Compare the settings with another run", onchange: () => compareWith(others.value).catch((error) => notice(error.message)) },
     h("option", { value: "" }, "Compare with…"));
   const settings = h("details", { className: "card" }, h("summary", {}, "Settings"), h("div", { className: "row", style: "margin-bottom:14px" }, others), diff,
-    h("pre", { className: "box", tabIndex: 0, "aria-label": "config.toml" }, detail.config_text));
+    h("pre", { className: "box", tabIndex: 0, role: "region", "aria-label": "config.toml" }, detail.config_text));
   settings.addEventListener("toggle", async () => {
     if (!settings.open || others.length > 1) return;
     const { runs } = await getJson("runs");
@@ -83,7 +84,6 @@ export async function render(root, [id]) {
   source.onmessage = async (event) => {
     const news = JSON.parse(event.data);
     lines = news.replace ? news.lines : lines.concat(news.lines);
-    charts.update(lines);
     if (news.pictures) samples.update(news.pictures);
     refresh();
     if (!news.replace) {
