@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::history;
 use crate::problem::Problem;
+use crate::rates::learning_rates;
 use crate::runs::{self, TRAINING, drawings, metrics};
 
 /// Most lines of figures in one answer; further ones are thinned out.
@@ -59,6 +60,7 @@ pub(crate) async fn detail(State(studio): State<Shared>, Path(id): Path<String>)
         let table: Value = toml::from_str(&config).unwrap_or_default();
         let place = path.display().to_string();
         Ok(Json(json!({
+            "learning_rates": learning_rates(&table, summary.kimg, summary.kimg_total),
             "run": summary,
             "config": table,
             "config_text": config,

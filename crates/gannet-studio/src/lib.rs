@@ -10,6 +10,7 @@ mod guard;
 mod problem;
 mod runs;
 mod history;
+mod rates;
 mod api;
 mod live;
 mod sampling;

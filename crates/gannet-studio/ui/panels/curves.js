@@ -14,6 +14,7 @@ const CHARTS = [
   ["Gradient norms", [["gradient_norm_critic", "D", REAL], ["gradient_norm_generator", "G", FAKE]]],
   ["Penalty", [["penalty", "penalty", REAL]]],
   ["Augmentation strength", [["augment", "strength", REAL]], { range: [0, 1], format: percent }],
+  ["Learning rates", [["learning_rate_critic", "D", REAL], ["learning_rate_generator", "G", FAKE]]],
   ["Images a second", [["speed", "images/s", REAL]]],
 ];
 
@@ -21,8 +22,9 @@ export function curves() {
   const node = h("div", { className: "charts" });
   const shown = new Map();
 
-  function update(lines) {
-    const rows = lines.map((line) => ({ ...line, speed: line.sec_per_kimg ? 1000 / line.sec_per_kimg : undefined }));
+  /** `lines` of figures and, at moments of their own, learning `rates`. */
+  function update(lines, rates = []) {
+    const rows = [...lines.map((line) => ({ ...line, speed: line.sec_per_kimg ? 1000 / line.sec_per_kimg : undefined })), ...rates];
     for (const [title, figures, options] of CHARTS) {
       const series = figures
         .map(([figure, name, color]) => ({ name, color, points: rows.filter((row) => Number.isFinite(row[figure])).map((row) => [row.kimg, row[figure]]) }))
