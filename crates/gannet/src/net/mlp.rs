@@ -40,6 +40,18 @@ impl Default for MlpConfig {
 }
 
 impl MlpConfig {
+    /// A new generator of `subject`, known to be of this family.
+    pub fn generator(&self, subject: impl Into<Subject>, init: &mut Init) -> MlpGenerator {
+        MlpGenerator::new(self, subject.into(), init)
+    }
+
+    /// A new critic of samples of `shape` that knows no other family, so that a program with nothing else stays small.
+    pub fn critic(&self, shape: Shape, init: &mut Init) -> MlpCritic {
+        let trunk = MlpTrunk::new(self, shape, init);
+        let score = LinearConfig { scaling: self.critic_norm.scaling(), ..LinearConfig::new(self.width, 1) };
+        MlpCritic { trunk, score: score.init(init) }
+    }
+
     pub(super) fn problems(&self) -> Vec<String> {
         let sizes =
             [("latent", self.latent, MAX_SIZE), ("width", self.width, MAX_SIZE), ("depth", self.depth, MAX_DEPTH)];
@@ -141,5 +153,21 @@ impl MlpTrunk {
             x = leaky_relu(x);
         }
         x
+    }
+}
+
+/// Samples to scores.
+#[derive(Module, Debug)]
+pub struct MlpCritic {
+    trunk: MlpTrunk,
+    score: Linear,
+}
+
+impl MlpCritic {
+    /// `[N, C, H, W]` to scores `[N]`.
+    pub fn forward(&self, samples: impl Into<Dual<4>>) -> Dual<1> {
+        let score = self.score.forward(self.trunk.forward(samples.into()));
+        let [n, _] = score.value.dims();
+        score.reshape([n])
     }
 }

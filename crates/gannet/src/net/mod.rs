@@ -29,7 +29,7 @@ pub use autoencoder::Autoencoder;
 pub use critic::{Condition, Critic, ReadingCritic};
 pub use dcgan::{DcganConfig, Minibatch};
 pub use gated::{GatedConfig, GatedGenerator, HoleCritic, HoleCriticConfig};
-pub use mlp::MlpConfig;
+pub use mlp::{MlpConfig, MlpCritic, MlpGenerator};
 pub use patch::{PatchConfig, PatchCritic};
 pub use plan::{LayerPlan, NetworkPlan};
 pub use r3gan::R3ganConfig;

@@ -28,7 +28,7 @@ pub use verdict::{State, Verdict, verdict};
 
 use crate::Result;
 use crate::image::Shape;
-use crate::net::{Condition, Critic, Generator};
+use crate::net::{MlpCritic, MlpGenerator};
 use crate::nn::Init;
 use crate::penalty::{self, Penalty, Pull};
 use crate::random::{self, Purpose};
@@ -77,8 +77,8 @@ impl Figures {
 pub struct Playground {
     settings: Settings,
     device: Device,
-    generator: Player<Generator>,
-    critic: Player<Critic>,
+    generator: Player<MlpGenerator>,
+    critic: Player<MlpCritic>,
     probe: Probe,
     n_steps: u64,
     /// Batches drawn so far, which addresses the random streams.
@@ -97,7 +97,7 @@ impl Playground {
         let init = |purpose| Init::new(settings.seed, purpose, &device);
         let net = settings.critic_net();
         let generator = settings.generator_net().generator(POINT, &mut init(Purpose::GeneratorWeights));
-        let critic = net.critic(POINT, Condition::None, &mut init(Purpose::CriticWeights));
+        let critic = net.critic(POINT, &mut init(Purpose::CriticWeights));
         let mut playground = Self {
             generator: Player::new(generator, settings.player(&settings.generator)),
             critic: Player::new(critic, settings.player(&settings.critic)),
@@ -165,7 +165,7 @@ impl Playground {
         for _ in 0..n_critic {
             self.n_draws += 1;
             let real = self.real();
-            let fake = self.generator.frozen().forward(self.latents(), None).detach();
+            let fake = self.generator.frozen().forward(self.latents()).detach();
             let (score_real, at_real) = self.score(&real, self.settings.penalty.is_at_reals())?;
             let (score_fake, at_fake) = self.score(&fake, self.settings.penalty.is_at_fakes())?;
             let elsewhere = self.elsewhere(real, fake)?;
@@ -182,9 +182,9 @@ impl Playground {
         }
 
         let opponent = self.critic.frozen();
-        let fake = self.generator.network().forward(self.latents(), None);
-        let score_real = opponent.forward(self.real(), None).value;
-        let game = loss.generator(score_real, opponent.forward(fake, None).value);
+        let fake = self.generator.network().forward(self.latents());
+        let score_real = opponent.forward(self.real()).value;
+        let game = loss.generator(score_real, opponent.forward(fake).value);
         self.last.loss_generator = scalar(&game);
         if turn != Turn::Critic {
             self.generator.descend(game, moment);
@@ -201,7 +201,7 @@ impl Playground {
     /// Scores of `samples` and, where asked, half the squared gradient there.
     fn score(&self, samples: &Tensor<4>, is_penalized: bool) -> Result<(Tensor<1>, Option<Tensor<1>>)> {
         if !is_penalized {
-            return Ok((self.critic.network().forward(samples.clone(), None).value, None));
+            return Ok((self.critic.network().forward(samples.clone()).value, None));
         }
         let pull = penalty::zero_centred(self.gradient(samples));
         let (scores, penalty) = self.pulled(&pull, samples.clone())?;
@@ -229,11 +229,11 @@ impl Playground {
 
     fn gradient(&self, samples: &Tensor<4>) -> Tensor<4> {
         let frozen = self.critic.frozen();
-        penalty::gradient(|samples| frozen.forward(samples, None).value, samples.clone())
+        penalty::gradient(|samples| frozen.forward(samples).value, samples.clone())
     }
 
     fn pulled(&self, pull: &Pull, samples: Tensor<4>) -> Result<(Tensor<1>, Tensor<1>)> {
-        let scores = self.critic.network().forward(pull.on(samples), None);
+        let scores = self.critic.network().forward(pull.on(samples));
         Ok((scores.value.clone(), pull.penalty(scores)?))
     }
 
@@ -256,17 +256,17 @@ impl Playground {
         let dim = self.settings.noise_dim;
         let data = TensorData::new(latents.to_vec(), [latents.len() / dim, dim]);
         let latents = Tensor::from_data(data, &self.device.clone().without_autodiff());
-        points_of(self.generator.network().valid().forward(latents, None))
+        points_of(self.generator.network().valid().forward(latents))
     }
 
     /// How the generator's loss would move each of `fakes` if they were free: minus its gradient, times their number.
     fn pulls(&self, fakes: &[[f32; 2]]) -> Vec<[f32; 2]> {
         let opponent = self.critic.frozen();
         let samples = Tensor::<4>::from_data(points_data(fakes), &self.device).require_grad();
-        let score_real = opponent.forward(self.real(), None).value;
+        let score_real = opponent.forward(self.real()).value;
         // Losses that compare pairs want as many reals as fakes.
         let n = score_real.dims()[0].min(fakes.len());
-        let score_fake = opponent.forward(samples.clone(), None).value;
+        let score_fake = opponent.forward(samples.clone()).value;
         let loss = self.settings.loss.generator(score_real.narrow(0, 0, n), score_fake.narrow(0, 0, n));
         let gradients = loss.backward();
         let gradient = samples.grad(&gradients).map(Tensor::<4>::from_inner);

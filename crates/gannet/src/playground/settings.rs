@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::points::PointSet;
 use crate::loss::Loss;
-use crate::net::{CriticNorm, MlpConfig, NetConfig};
+use crate::net::{CriticNorm, MlpConfig};
 use crate::penalty::Penalty;
 use crate::random;
 use crate::train::optimizer::Rule;
@@ -172,16 +172,16 @@ impl Settings {
         networks(self) != networks(others)
     }
 
-    pub(super) fn generator_net(&self) -> NetConfig {
+    pub(super) fn generator_net(&self) -> MlpConfig {
         let Side { layers, width, .. } = self.generator;
-        NetConfig::Mlp(MlpConfig { latent: self.noise_dim, width, depth: layers, ..MlpConfig::default() })
+        MlpConfig { latent: self.noise_dim, width, depth: layers, ..MlpConfig::default() }
     }
 
-    pub(super) fn critic_net(&self) -> NetConfig {
+    pub(super) fn critic_net(&self) -> MlpConfig {
         let Side { layers, width, .. } = self.critic;
         let critic_norm = if self.spectral { CriticNorm::Spectral } else { CriticNorm::None };
         let critic_gain = std::f64::consts::SQRT_2;
-        NetConfig::Mlp(MlpConfig { latent: self.noise_dim, width, depth: layers, critic_norm, critic_gain })
+        MlpConfig { latent: self.noise_dim, width, depth: layers, critic_norm, critic_gain }
     }
 
     pub(super) fn player(&self, side: &Side) -> PlayerConfig {

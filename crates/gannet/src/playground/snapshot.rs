@@ -138,7 +138,7 @@ impl Playground {
         let place = |i: usize| ((i as f32 + 0.5) / FIELD as f32 * 2.0 - 1.0) * LIMIT;
         let places: Vec<[f32; 2]> = (0..FIELD * FIELD).map(|i| [place(i % FIELD), -place(i / FIELD)]).collect();
         let places = Tensor::from_data(points_data(&places), &self.device.clone().without_autodiff());
-        let scores = self.critic.network().valid().forward(places, None).value;
+        let scores = self.critic.network().valid().forward(places).value;
         scores.into_data().iter::<f32>().map(|score| rounded(self.opinion.probability(score))).collect()
     }
 }

@@ -108,7 +108,7 @@ fn one_player_s_turn_leaves_the_other_where_it_is() {
         let (fakes, critic) = (fakes_of(&playground), playground.critic.network().clone());
         playground.step(turn).unwrap();
         let [before, after] = [&critic, playground.critic.network()]
-            .map(|critic| critic.valid().forward(playground.real().without_autodiff(), None).value.into_data());
+            .map(|critic| critic.valid().forward(playground.real().without_autodiff()).value.into_data());
         assert_eq!([fakes_of(&playground) != fakes, before != after], moves, "{turn:?}");
     }
 }
