@@ -3,7 +3,7 @@
 import { getJson, ofRun, pictureUrl } from "../api.js";
 import { chart } from "../chart.js";
 import { h } from "../dom.js";
-import { flat, plain, state } from "../panels/facts.js";
+import { flat, plain, settingName, state } from "../panels/facts.js";
 
 const COLORS = ["var(--real)", "var(--fake)", "var(--good)", "var(--warn)", "var(--muted)", "var(--ink)"];
 const percent = (value) => `${Math.round(100 * value)} %`;
@@ -36,6 +36,6 @@ export async function render(root, [list]) {
     h("section", { className: "card", style: "margin-top:20px;overflow-x:auto" }, h("h2", {}, "Settings that differ"),
       names.length ? h("table", { className: "plain" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Setting"), ids.map((id) => h("th", { scope: "col" }, id)))),
-        h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, h("code", {}, name)), settings.map((map) => h("td", {}, plain(map.get(name))))))))
+        h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, settingName(name)), settings.map((map) => h("td", {}, plain(map.get(name))))))))
         : h("p", { className: "muted" }, "None.")));
 }

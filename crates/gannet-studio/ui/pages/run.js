@@ -4,7 +4,7 @@ import { getJson, getText, ofRun } from "../api.js";
 import { h, notice, number } from "../dom.js";
 import { control } from "../panels/control.js";
 import { curves, metricCharts } from "../panels/curves.js";
-import { command, facts, findings, flat, plain, state } from "../panels/facts.js";
+import { command, facts, findings, flat, plain, settingName, state } from "../panels/facts.js";
 import { gallery } from "../panels/gallery.js";
 import { scores } from "../panels/scores.js";
 
@@ -49,7 +49,7 @@ export async function render(root, [id]) {
     const names = [...new Set([...ours.keys(), ...theirs.keys()])].filter((name) => ours.get(name) !== theirs.get(name));
     diff.append(names.length
       ? h("table", { className: "plain" }, h("thead", {}, h("tr", {}, ["Setting", "Here", "There"].map((title) => h("th", { scope: "col" }, title)))),
-          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, plain(ours.get(name))), h("td", {}, plain(theirs.get(name)))))))
+          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, settingName(name)), h("td", {}, plain(ours.get(name))), h("td", {}, plain(theirs.get(name)))))))
       : h("p", { className: "muted" }, "The settings are the same."));
   }
 

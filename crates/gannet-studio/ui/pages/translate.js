@@ -48,6 +48,7 @@ export async function render(root, [id]) {
   async function translate() {
     const mine = ++asked;
     words.textContent = "Translating…";
+    words.className = "muted small";
     const began = performance.now();
     try {
       const query = new URLSearchParams({ run: id, seed: String(Math.max(0, Math.floor(Number(seed.value) || 0))) });
@@ -65,6 +66,7 @@ export async function render(root, [id]) {
     } catch (error) {
       if (mine !== asked) return;
       words.textContent = error.message;
+      words.className = "problem";
       frame.hidden = wipeRow.hidden = download.hidden = true;
     }
   }

@@ -25,7 +25,7 @@ export function curves() {
   /** `lines` of figures and, at moments of their own, learning `rates`. */
   function update(lines, rates = []) {
     const rows = [...lines.map((line) => ({ ...line, speed: line.sec_per_kimg ? 1000 / line.sec_per_kimg : undefined })), ...rates];
-    for (const [title, figures, options] of CHARTS) {
+    for (const [i, [title, figures, options]] of CHARTS.entries()) {
       const series = figures
         .map(([figure, name, color]) => ({ name, color, points: rows.filter((row) => Number.isFinite(row[figure])).map((row) => [row.kimg, row[figure]]) }))
         .filter(({ points }) => points.length);
@@ -33,8 +33,10 @@ export function curves() {
       if (shown.has(title)) shown.get(title).update(series);
       else {
         const made = chart({ label: title, series, ...options });
+        made.card = h("section", { className: "card chart-card" }, h("h2", {}, title), made.node);
         shown.set(title, made);
-        node.insertBefore(h("section", { className: "card chart-card" }, h("h2", {}, title), made.node), node.querySelector(".metric"));
+        const next = CHARTS.slice(i + 1).map(([later]) => shown.get(later)?.card).find(Boolean);
+        node.insertBefore(made.card, next ?? node.querySelector(".metric"));
       }
     }
   }

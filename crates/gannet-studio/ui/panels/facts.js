@@ -49,6 +49,9 @@ export function findings(id, events) {
 /** A setting's value without quotes. */
 export const plain = (value) => (value === undefined ? "–" : value.replace(/^"(.*)"$/, "$1"));
 
+/** A setting's name, which may break after its dots and underscores. */
+export const settingName = (name) => h("code", {}, name.split(/(?<=[._])/).flatMap((part) => [part, h("wbr")]));
+
 /** The settings as a flat list of names and values. */
 export function flat(config, prefix = "") {
   return Object.entries(config ?? {}).flatMap(([name, value]) =>

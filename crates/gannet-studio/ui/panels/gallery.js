@@ -1,4 +1,4 @@
-// What a run drew: a slider through time, and a wipe against an earlier sheet.
+// What a run drew: a slider through time, and a wipe to the reals or to the sheet of another moment.
 
 import { pictureUrl } from "../api.js";
 import { h, number } from "../dom.js";
@@ -12,13 +12,13 @@ export function gallery(id) {
   const time = h("input", { type: "range", min: 0, value: 0, step: 1, id: "gallery-time" });
   const wipe = h("input", { type: "range", min: 0, max: 100, value: 100, id: "gallery-wipe" });
   const moment = h("output", { htmlFor: "gallery-time" });
-  const against = h("output", { htmlFor: "gallery-wipe" });
+  const mixture = h("output", { htmlFor: "gallery-wipe" });
+  const target = h("select", { "aria-label": "Wipe to", onchange: draw });
   const node = h("section", { className: "card" }, h("h2", {}, "Samples"), frame,
     h("div", { className: "gallery-controls" },
       h("label", { htmlFor: "gallery-time" }, "Time"), time, moment,
-      h("label", { htmlFor: "gallery-wipe" }, "Wipe to reals"), wipe, against));
+      h("label", { htmlFor: "gallery-wipe" }, "Wipe to"), wipe, mixture, target));
   let fakes = [];
-  let reals = null;
 
   const say = (kimg) => (kimg === 0 ? "at the start" : `${number(kimg)} kimg`);
   function draw() {
@@ -29,10 +29,13 @@ export function gallery(id) {
     image.alt = `Samples, ${say(picture.kimg)}`;
     moment.textContent = say(picture.kimg);
     time.setAttribute("aria-valuetext", say(picture.kimg));
+    const against = pictureUrl(id, target.value);
+    if (other.getAttribute("src") !== against) other.src = against;
+    other.alt = `Samples, ${target.selectedOptions[0]?.text}`;
     after.style.setProperty("--cut", `${wipe.value}%`);
     frame.style.setProperty("--cut", `${wipe.value}%`);
     cut.hidden = wipe.value === "100" || wipe.value === "0";
-    against.textContent = wipe.value === "100" ? "fakes" : wipe.value === "0" ? "reals" : "both";
+    mixture.textContent = wipe.value === "100" ? "off" : wipe.value === "0" ? "all" : `${100 - wipe.value} %`;
   }
   image.onerror = () => (moment.textContent = "missing");
   time.oninput = draw;
@@ -43,12 +46,13 @@ export function gallery(id) {
     update(pictures) {
       const stood = Number(time.value) >= fakes.length - 1;
       fakes = pictures.filter(({ kimg }) => kimg !== null);
-      reals = pictures.find(({ name }) => name === "reals.png");
+      const reals = pictures.filter(({ name }) => name === "reals.png");
+      const chosen = target.value;
+      target.replaceChildren(...reals.map(({ name }) => h("option", { value: name }, "the reals")),
+        ...fakes.map(({ name, kimg }) => h("option", { value: name }, say(kimg))));
+      if (pictures.some(({ name }) => name === chosen)) target.value = chosen;
       time.max = Math.max(0, fakes.length - 1);
       if (stood) time.value = time.max;
-      if (reals) other.src = pictureUrl(id, reals.name);
-      wipe.disabled = !reals;
-      other.alt = "Real samples";
       node.hidden = !fakes.length;
       draw();
     },

@@ -81,7 +81,7 @@ export function controls({ catalogue, onchange, onshow }) {
     card("Game", field("loss", "Loss", select("loss")), field("penalty", "Penalty", select("penalty")),
       field("gamma", "Penalty weight", input("gamma", "Weight of the penalty", { min: 0, max: 1000, step: 0.01 })),
       field("spectral", "Spectral norm", check("spectral")),
-      field("n_critic", "D moves per G move", input("n_critic", "Moves of D", { min: 1, max: 20, step: 1 })),
+      field("n_critic", "D moves a step", input("n_critic", "Moves of D", { min: 1, max: 20, step: 1 })),
       field("batch", "Batch", input("batch", "Batch", { min: 2, max: 1024, step: 1 }))),
     card("Players",
       h("div", { className: "pair-head", ariaHidden: "true" }, h("span"), h("span", { className: "g-mark" }, "G"), h("span", { className: "d-mark" }, "D")),

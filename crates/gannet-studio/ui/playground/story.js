@@ -43,7 +43,8 @@ export function story({ catalogue, onpreset }) {
     showPreset(name, isChanged) {
       const preset = catalogue.presets.find((one) => one.name === name);
       for (const [its, button] of buttons) button.setAttribute("aria-pressed", String(its === name));
-      text.textContent = isChanged ? `${preset.story} (You have changed its settings.)` : preset.story;
+      const words = preset.story.replaceAll(" %", "\u00a0%");
+      text.textContent = isChanged ? `${words} (You have changed its settings.)` : words;
     },
     clear() {
       history = [];
