@@ -27,7 +27,7 @@ const SIZES = ["light", "dark"].flatMap((theme) => [{ name: `desktop-${theme}`, 
 const PATIENCE = 180_000;
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-const train = (...words) => execFileSync(gannet, ["train", ...words], { cwd: folder, stdio: "ignore" });
+const train = (...words) => execFileSync(gannet, ["train", ...words], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
 const set = (...settings) => settings.flatMap((setting) => ["--set", setting]);
 
 async function studio(...words) {
@@ -59,7 +59,10 @@ async function judge(page, name) {
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   for (const { id, nodes } of violations) problems.push(`${name}: ${id} at ${nodes.map(({ target }) => target).join(", ")}`);
-  if (options.pictures) await page.screenshot({ path: join(options.pictures, `${name}.png`), fullPage: name.includes("phone") });
+  if (options.pictures) {
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: join(options.pictures, `${name}.png`), fullPage: true });
+  }
   say(name);
 }
 
@@ -136,9 +139,11 @@ function damaged() {
   return many;
 }
 
-train("--data", "ring", "--method", "r3gan", "--kimg", "5", ...set("train.tick_kimg=1"));
-train("--data", "fashion-mnist", "--kimg", "1", "--batch", "32", ...set("method.net.width=8", "train.tick_kimg=0.25"));
-train("--data", "garment-edges", "--method", "pix2pix", "--kimg", "0.2", "--batch", "16", ...set("method.net.width=8", "method.patch.width=8", "train.tick_kimg=0.1"));
+// Pictures are worth looking at where the networks have learnt something.
+const [n, width] = options.pictures ? [40, 24] : [1, 8];
+train("--data", "ring", "--method", "r3gan", "--kimg", "5", ...set("train.tick_kimg=1", "train.snap=2"));
+train("--data", "fashion-mnist", "--kimg", `${n}`, "--batch", "32", "--metrics", "swd", ...set("train.metric_samples=256", "train.snap=2", `method.net.width=${width}`, `train.tick_kimg=${n / 4}`, "method.critic.learning_rate=4e-4", "method.generator.learning_rate=1e-3", "method.ema_half_life_images=1000"));
+train("--data", "garment-edges", "--method", "pix2pix", "--kimg", `${0.1 * n}`, "--batch", "4", ...set(`method.net.width=${width / 2}`, `method.patch.width=${width / 2}`, `train.tick_kimg=${n / 40}`, "method.ema_half_life_images=500"));
 say(`trained ${readdirSync(runs).join(", ")}`);
 const served = await studio();
 const base = served.url;
@@ -160,10 +165,12 @@ try {
     await page.getByText(/training pictures, with the difference from seed 3/).waitFor();
   });
   await every(base, "translate", `#/translate/${EDGES}`, (page) => page.getByText("32 x 32 pixels in"), async (page) => {
-    await page.locator("#translate-file").setInputFiles(join(runs, GARMENTS, "reals.png"));
-    await page.getByText(/2\d\d x 2\d\d pixels in/).waitFor();
     await page.locator("#translate-file").setInputFiles(join(runs, GARMENTS, "config.toml"));
     await page.getByText(/the picture: /).waitFor();
+    await page.locator("#translate-file").setInputFiles(join(runs, GARMENTS, "reals.png"));
+    await page.getByText(/2\d\d x 2\d\d pixels in/).waitFor();
+    if (options.pictures) await page.getByRole("button", { name: "Example 1" }).click();
+    await page.getByText("32 x 32 pixels in").waitFor({ state: options.pictures ? "visible" : "hidden" });
   });
   problems.splice(0, problems.length, ...problems.filter((problem) => !problem.includes("translate") || !problem.includes("422")));
   await every(base, "launch", "#/launch", (page) => page.getByText("gannet train --data ring"), async (page) => {
