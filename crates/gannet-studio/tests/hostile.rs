@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use common::{RUN, post, request, send, studio};
+use common::{RUN, get_json, post, request, send, studio};
 use gannet::image::{Picture, Shape, encode_png};
 use gannet_studio::{MAX_BODY, MAX_PICTURE, Options, serve};
 use http_body_util::BodyExt;
@@ -142,10 +142,75 @@ proptest! {
 #[tokio::test]
 async fn a_body_that_is_too_long_is_refused_before_it_is_read() {
     let (_folder, app) = studio(None);
-    for path in ["/api/sample"] {
+    let resume = format!("/api/runs/{RUN}/resume");
+    for path in ["/api/sample", "/api/nearest", "/api/launch", "/api/launch/check", &resume] {
         let (status, answer) = post(&app, path, "x".repeat(MAX_BODY + 1)).await;
         assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
         assert!(answer["error"].is_string(), "{path}");
+    }
+}
+
+/// Every way to ask, as the studio's own document tells them, of the run called `run` and its picture `picture`.
+async fn asked(app: &axum::Router, run: &str, picture: &str) -> Vec<(Method, String)> {
+    let document = get_json(app, "/api/openapi.json").await;
+    let paths = document["paths"].as_object().unwrap();
+    let ways = paths.iter().flat_map(|(path, ways)| ways.as_object().unwrap().keys().map(move |way| (path, way)));
+    ways.map(|(path, way)| {
+        let path = path.replace("{run}", run).replace("{picture}", picture);
+        (way.to_uppercase().parse().unwrap(), if path == "/api/translate" { format!("{path}?run={run}") } else { path })
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn climbing_by_any_parameter_finds_no_run() {
+    let (folder, app) = studio(None);
+    for climb in
+        ["..", "%2e%2e", "..%2f..", "%2fetc", "secret.txt", ".", "%00", "a%5c..", "%2e%2e%2f00000-ring-vanilla"]
+    {
+        for (method, path) in asked(&app, climb, climb)
+            .await
+            .into_iter()
+            .filter(|(_, path)| path.contains(climb) && !path.ends_with(".json"))
+        {
+            let body = json!({ "run": climb, "seeds": [1], "set": [climb], "kimg": 3 }).to_string();
+            let request = request(method.clone(), &path).header("content-type", "application/json");
+            let response = send(&app, request.body(Body::from(body)).unwrap()).await;
+            assert!(response.status().is_client_error(), "{method} {path}: {}", response.status());
+        }
+        for to in ["sample", "nearest"] {
+            let wish = json!({ "run": climb.replace("%2e", ".").replace("%2f", "/"), "seeds": [1] });
+            assert_eq!(
+                post(&app, &format!("/api/{to}"), wish.to_string()).await.0,
+                StatusCode::NOT_FOUND,
+                "{to} {climb}"
+            );
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "something was written");
+}
+
+#[tokio::test]
+async fn no_way_to_ask_is_open_to_another_site_or_without_the_token() {
+    let (_folder, open) = studio(None);
+    let (_other, closed) = studio(Some("right"));
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")];
+    for (method, path) in asked(&open, RUN, "fakes000002.png").await {
+        for (app, header, status) in [
+            (&open, ("origin", "http://evil.example"), StatusCode::FORBIDDEN),
+            (&open, ("sec-fetch-site", "cross-site"), StatusCode::FORBIDDEN),
+            (&open, ("host", "evil.example:7860"), StatusCode::FORBIDDEN),
+            (&closed, ("authorization", "Bearer wrong"), StatusCode::UNAUTHORIZED),
+            (&closed, ("cookie", "gannet-token="), StatusCode::UNAUTHORIZED),
+        ] {
+            let host = if header.0 == "host" { header.1 } else { "localhost:7860" };
+            let mut builder = Request::builder().method(method.clone()).uri(&path).header("host", host);
+            for (name, value) in upgrade.into_iter().chain((header.0 != "host").then_some(header)) {
+                builder = builder.header(name, value);
+            }
+            let response = send(app, builder.body(Body::from("{}")).unwrap()).await;
+            assert_eq!(response.status(), status, "{method} {path} with {header:?}");
+        }
     }
 }
 
