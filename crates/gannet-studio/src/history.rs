@@ -15,13 +15,18 @@ const MOST: u64 = 64 << 20;
 /// Whole lines of the file at `path` from byte `from` on, and where the next ones will begin. The last line of a file
 /// being written may be half there; it is left for later. A line that cannot be read is passed over.
 pub(crate) fn read(path: &Path, from: u64) -> (Vec<Line>, u64) {
+    read_up_to(path, from, u64::MAX)
+}
+
+/// The same of what lies before byte `to`.
+pub(crate) fn read_up_to(path: &Path, from: u64, to: u64) -> (Vec<Line>, u64) {
     let text = || {
         let mut file = File::open(path)?;
-        let end = file.metadata()?.len();
+        let end = file.metadata()?.len().min(to);
         let start = from.max(end.saturating_sub(MOST));
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = vec![];
-        file.take(MOST).read_to_end(&mut bytes)?;
+        file.take(MOST.min(end.saturating_sub(start))).read_to_end(&mut bytes)?;
         std::io::Result::Ok((start, bytes))
     };
     let Ok((start, bytes)) = text() else { return (vec![], from) };
