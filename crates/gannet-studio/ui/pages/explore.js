@@ -34,7 +34,7 @@ export async function render(root, [id]) {
   const strip = h("div", { className: "seeds" });
   const between = h("section", { className: "card", hidden: true }, h("h2", {}, "On the way"), strip);
   const near = h("div", { className: "seeds" });
-  const nearText = h("p", { className: "muted small" });
+  const nearText = h("p", { className: "muted small", style: "margin-top:10px" });
   const nearest = h("button", { onclick: compareWithData }, "Find");
   const memory = h("section", { className: "card" }, h("div", { className: "row spread", style: "margin-bottom:14px" }, h("h2", {}, "Nearest training pictures"), nearest), near, nearText);
   const wish = (more) => ({ run: id, class: classes.value || undefined, ...more });

@@ -91,7 +91,7 @@ export function controls({ catalogue, onchange, onshow }) {
       field("optimizer", "Optimizer", select("optimizer")),
       field("beta_1", "Adam's beta 1", input("beta_1", "Beta 1", { min: 0, max: 0.999, step: 0.1 })),
       field("noise", "Noise", select("noise")),
-      field("noise_dim", "Noise dimensions", input("noise_dim", "Dimensions of the noise", { min: 1, max: 64, step: 1 })),
+      field("noise_dim", "Noise size", input("noise_dim", "Dimensions of the noise", { min: 1, max: 64, step: 1 })),
       field("seed", "Seed", input("seed", "Seed", { min: 0, step: 1 }))),
     card("Show", h("div", { className: "shows" }, shows)));
 
