@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use gannet_studio::Options;
 
+/// Threads that read files and draw samples; of the usual 512 each would keep some memory for itself.
+const READERS: usize = 32;
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -43,7 +46,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     {
         bail!("--token holds other characters than letters, digits, - and _");
     }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the studio")?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(READERS).build().context("cannot start the studio")?;
     runtime.block_on(async {
         let address = SocketAddr::new(args.host, args.port);
         let listener = tokio::net::TcpListener::bind(address).await;
