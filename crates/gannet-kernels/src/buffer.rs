@@ -67,3 +67,17 @@ impl<T> Drop for Buffer<T> {
         });
     }
 }
+
+/// `n` numbers that `write` writes.
+///
+/// # Safety
+/// `write` writes every one of them, and reads none before.
+pub(crate) unsafe fn written(n: usize, write: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(n);
+    // SAFETY: the memory is there, any bits are a number, and the caller vouches for what is done with them.
+    unsafe {
+        write(std::slice::from_raw_parts_mut(numbers.as_mut_ptr(), n));
+        numbers.set_len(n);
+    }
+    numbers
+}

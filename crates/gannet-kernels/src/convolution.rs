@@ -11,6 +11,7 @@ use crate::path::{Block, GROUP, Path, vectorized};
 use crate::planes::{self, Planes, Runs};
 use crate::precision::Precision;
 use crate::product::{self, Left, Right};
+use crate::winograd::{self, Rows};
 
 /// Columns that make a task worth its planes.
 const TASK_COLUMNS: usize = 256;
@@ -20,12 +21,22 @@ const MIN_TASKS: usize = 8;
 /// `y[n, o] = sum over i and taps of w[o, i, tap] x[n, i, where the tap reads]`. `x` is `[N, in, H, W]`, `w`
 /// `[out, in / groups, kernel, kernel]`, `y` `[N, out, H', W']`.
 pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
-    Packed::forward(path, convolution, w).run(convolution.batch, x, y);
+    Packed::forward(path, convolution, w).run(convolution, x, y);
+}
+
+/// The same as [`forward`] for convolutions of 3x3 of stride 1 with many channels, with half the products: for weights that
+/// stay, because these are transformed first. False, and nothing done, for others.
+pub fn forward_by_rows(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) -> bool {
+    let suits = winograd::suits(path, convolution);
+    if suits {
+        Packed::by_rows(path, convolution, w).run(convolution, x, y);
+    }
+    suits
 }
 
 /// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].
 pub fn input_gradient(path: Path, convolution: &Convolution, dy: &[f32], w: &[f32], dx: &mut [f32]) {
-    Packed::input_gradient(path, convolution, w).run(convolution.batch, dy, dx);
+    Packed::input_gradient(path, convolution, w).run(convolution, dy, dx);
 }
 
 /// A convolution or an input gradient with its weights packed, for any number of images.
@@ -36,6 +47,7 @@ pub(crate) struct Packed {
 }
 
 enum Of {
+    Rows(Path, Rows),
     Numbers(Correlation<f32>),
     Pairs(Correlation<Pair>),
 }
@@ -50,6 +62,13 @@ impl Packed {
         Self { of, n_values: w.len() }
     }
 
+    /// For convolutions that [`winograd`] suits.
+    pub(crate) fn by_rows(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+        assert_eq!(w.len(), convolution.n_weights());
+        let rows = Rows::new(path, convolution, w);
+        Self { n_values: rows.n_values(), of: Of::Rows(path, rows) }
+    }
+
     pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
         let of = match path.precision() {
@@ -59,11 +78,20 @@ impl Packed {
         Self { of, n_values: w.len() }
     }
 
-    /// Of a batch of `n_images`.
-    pub(crate) fn run(&self, n_images: usize, from: &[f32], to: &mut [f32]) {
+    /// The weights of a convolution that [`winograd`] suits.
+    pub(crate) fn rows(&self) -> Option<&Rows> {
         match &self.of {
-            Of::Numbers(correlation) => correlation.run(n_images, from, to),
-            Of::Pairs(correlation) => correlation.run(n_images, from, to),
+            Of::Rows(_, rows) => Some(rows),
+            Of::Numbers(_) | Of::Pairs(_) => None,
+        }
+    }
+
+    /// Of the `convolution` that it was packed for, of any number of images.
+    pub(crate) fn run(&self, convolution: &Convolution, from: &[f32], to: &mut [f32]) {
+        match &self.of {
+            Of::Rows(path, rows) => rows.run(*path, convolution, from, to),
+            Of::Numbers(correlation) => correlation.run(convolution.batch, from, to),
+            Of::Pairs(correlation) => correlation.run(convolution.batch, from, to),
         }
     }
 }
@@ -205,7 +233,7 @@ impl<C: Cell> Correlation<C> {
         for (g, parts) in self.groups.iter().enumerate() {
             let channels = image / n_groups;
             for (from, planes) in from.chunks_exact(image).zip(planes.chunks_exact_mut(group_values)) {
-                vectorized(|| self.planes.fill::<C>(&from[g * channels..][..channels], planes));
+                vectorized!(self.planes.fill::<C>(&from[g * channels..][..channels], planes));
             }
             for part in parts {
                 let panels = panels.clone().unwrap_or(0..part.left.n_panels());
@@ -216,7 +244,7 @@ impl<C: Cell> Correlation<C> {
                 let right = Right { planes: &planes, taps: &part.taps, starts: &starts, runs: part.runs };
                 let first_channel = g * (n_written / n_groups);
                 product::multiply(&part.left, panels, &right, |chunks, sums, stride| {
-                    vectorized(|| {
+                    vectorized!({
                         for (m, sums) in sums.chunks(stride).take(n_rows).enumerate() {
                             let channel = (first_channel + m) * self.pixels;
                             part.write(&places[chunks.clone()], sums, &mut to[channel..]);
@@ -309,7 +337,7 @@ fn weight_gradient_of<C: Cell>(
                 let pixels = convolution.input_pixels();
                 for (n, buffer) in images.clone().zip(buffer.chunks_exact_mut(image_values)) {
                     let channel = n * convolution.channels[0] + g * n_in + first_channel;
-                    vectorized(|| planes.fill::<C>(&x[channel * pixels..][..n_channels * pixels], buffer));
+                    vectorized!(planes.fill::<C>(&x[channel * pixels..][..n_channels * pixels], buffer));
                 }
                 let starts = runs.starts(images.len(), image_values, planes.size[1]);
                 let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
@@ -373,6 +401,6 @@ fn pack_outputs<C: Cell>(
             }
         }
     };
-    packed.par_chunks_mut(panel_cells.max(1)).enumerate().for_each(|(i, panel)| vectorized(|| pack(i, panel)));
+    packed.par_chunks_mut(panel_cells.max(1)).enumerate().for_each(|(i, panel)| vectorized!(pack(i, panel)));
     packed
 }

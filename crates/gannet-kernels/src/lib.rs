@@ -3,8 +3,9 @@
 //!
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
-//! these together three times; `packs` keeps weights that were packed. `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU
-//! backend, and `tensors` offers these as functions that fall back to Burn's own operations on other devices.
+//! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that were packed.
+//! `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers
+//! these as functions that fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
 //!
@@ -29,9 +30,12 @@ mod convolution;
 #[cfg(feature = "kernels")]
 mod packs;
 #[cfg(feature = "kernels")]
+mod winograd;
+#[cfg(feature = "kernels")]
 mod extension;
 #[cfg(feature = "mimalloc")]
 mod memory;
+mod lines;
 mod precision;
 mod step;
 #[cfg(feature = "kernels")]
@@ -39,11 +43,12 @@ mod pointwise;
 mod tensors;
 
 #[cfg(feature = "kernels")]
-pub use convolution::{forward, input_gradient, weight_gradient};
+pub use convolution::{forward, forward_by_rows, input_gradient, weight_gradient};
 #[cfg(feature = "kernels")]
 pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
+pub use lines::{Line, PreparedRows, conv2d_lines, takes_lines};
 #[cfg(feature = "mimalloc")]
 pub use memory::{keep_freed_memory, take_small_pages};
 #[cfg(feature = "kernels")]
@@ -51,6 +56,6 @@ pub use path::{Path, peak_gflops};
 pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
-    adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights, leaky_relu,
-    leaky_relu_tangent, squared_norm, tanh,
+    TOGETHER, adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights,
+    leaky_relu, leaky_relu_tangent, squared_norm, tanh,
 };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::backend::flex::FlexTensor;
 
 use crate::convolution::Packed;
-use crate::geometry::Convolution;
+use crate::geometry::{Axis, Convolution};
 use crate::path::Path;
 
 /// Which of the two products that read weights.
@@ -20,16 +20,25 @@ pub(crate) enum Way {
     Back,
 }
 
+/// How weights are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// For one of the products, of images of some size.
+    Taps(Way),
+    /// For convolutions by [rows](crate::winograd), of any size.
+    Rows,
+}
+
 /// Weights in memory, and what they were packed to. That they are held here keeps their memory from being changed or used
 /// again, so that the same memory is the same weights.
 struct Pack {
     weight: FlexTensor,
-    kind: (Way, Path, Convolution),
+    kind: (Layout, Path, Convolution),
     packed: Arc<Packed>,
 }
 
-/// Values of all that is kept: 64 MB, and as much again of weights.
-const MAX_VALUES: usize = 16 << 20;
+/// Values of all that is kept, 192 MB, beside the weights themselves.
+const MAX_VALUES: usize = 48 << 20;
 
 thread_local! {
     static IS_KEEPING: Cell<bool> = const { Cell::new(false) };
@@ -43,19 +52,27 @@ pub(crate) fn keeping<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Whether this thread is within [`keeping`].
+pub(crate) fn is_keeping() -> bool {
+    IS_KEEPING.get()
+}
+
 static KEPT: Mutex<VecDeque<Pack>> = Mutex::new(VecDeque::new());
 
 /// `weight`, which is contiguous, packed for `convolution` of any number of images.
-pub(crate) fn packed(way: Way, path: Path, convolution: &Convolution, weight: &FlexTensor) -> Arc<Packed> {
+pub(crate) fn packed(layout: Layout, path: Path, convolution: &Convolution, weight: &FlexTensor) -> Arc<Packed> {
     let values = weight.as_slice::<f32>().unwrap_or_default();
-    let pack = || match way {
-        Way::Forth => Packed::forward(path, convolution, values),
-        Way::Back => Packed::input_gradient(path, convolution, values),
+    let pack = || match layout {
+        Layout::Rows => Packed::by_rows(path, convolution, values),
+        Layout::Taps(Way::Forth) => Packed::forward(path, convolution, values),
+        Layout::Taps(Way::Back) => Packed::input_gradient(path, convolution, values),
     };
-    if !IS_KEEPING.get() {
+    if !is_keeping() {
         return Arc::new(pack());
     }
-    let kind = (way, path, Convolution { batch: 0, ..*convolution });
+    let any_size = |axis: Axis| Axis { input: 0, output: 0, padding: 0, ..axis };
+    let axes = if layout == Layout::Rows { convolution.axes.map(any_size) } else { convolution.axes };
+    let kind = (layout, path, Convolution { batch: 0, axes, ..*convolution });
     let is_same = |pack: &Pack| {
         let kept = pack.weight.as_slice::<f32>().unwrap_or_default();
         pack.kind == kind && kept.as_ptr_range() == values.as_ptr_range()

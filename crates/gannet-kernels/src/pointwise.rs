@@ -17,7 +17,7 @@ const LANES: usize = 16;
 fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Sync) {
     assert_eq!([a.len(), b.len()], [to.len(); 2]);
     to.par_chunks_mut(PIECE).zip(a.par_chunks(PIECE).zip(b.par_chunks(PIECE))).for_each(|(to, (a, b))| {
-        vectorized(|| {
+        vectorized!({
             let ((to, to_rest), (a, a_rest), (b, b_rest)) =
                 (to.as_chunks_mut::<LANES>(), a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
             for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b)) {
@@ -90,7 +90,7 @@ impl Channels {
             .into_par_iter()
             .map(|channel| {
                 let mut folded = T::default();
-                vectorized(|| {
+                vectorized!({
                     for row in rows(channel) {
                         of(channel, &a[row..row + n_pixels], &b[row..row + n_pixels], &mut folded);
                     }
@@ -108,7 +108,7 @@ impl Channels {
         to.par_chunks_mut(size).zip(a.par_chunks(size)).zip(b.par_chunks(size)).enumerate().for_each(
             |(piece, ((to, a), b))| {
                 let rows = to.chunks_mut(n_pixels).zip(a.chunks(n_pixels)).zip(b.chunks(n_pixels));
-                vectorized(|| {
+                vectorized!({
                     for (row, ((to, a), b)) in rows.enumerate() {
                         write((piece * n_rows + row) % n_channels, to, a, b);
                     }
@@ -235,7 +235,7 @@ pub(crate) fn adam(step: AdamStep, weight: &[f32], gradient: &[f32], moments: [&
     let [first, second] = moments.map(|moment| moment.par_chunks_mut(PIECE));
     let pieces = moved.par_chunks_mut(PIECE).zip(weight.par_chunks(PIECE)).zip(gradient.par_chunks(PIECE));
     pieces.zip(first.zip(second)).for_each(|(((moved, weight), gradient), (first, second))| {
-        vectorized(|| {
+        vectorized!({
             let values = moved.iter_mut().zip(weight).zip(gradient).zip(first.iter_mut().zip(second));
             for (((moved, weight), gradient), (first, second)) in values {
                 *second = *second * beta_2 + gradient * gradient * (1.0 - beta_2);
@@ -254,7 +254,7 @@ pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f
 
 /// The sum of squares: of each piece in f32, over pieces in f64.
 pub(crate) fn squared_norm(x: &[f32]) -> f32 {
-    let pieces: Vec<f64> = x.par_chunks(PIECE).map(|x| vectorized(|| sum(x, x, |x, _| x * x))).collect();
+    let pieces: Vec<f64> = x.par_chunks(PIECE).map(|x| vectorized!(sum(x, x, |x, _| x * x))).collect();
     pieces.iter().sum::<f64>() as f32
 }
 

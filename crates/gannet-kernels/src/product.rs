@@ -47,7 +47,7 @@ impl<C: Cell> Left<C> {
             }
         };
         let panels = packed.par_chunks_mut(size.max(1)).zip(rows.par_chunks(block.rows));
-        panels.for_each(|(panel, rows)| vectorized(|| pack(panel, rows)));
+        panels.for_each(|(panel, rows)| vectorized!(pack(panel, rows)));
         Self { values: packed, n_rows: rows.len(), depth, block }
     }
 
@@ -134,7 +134,7 @@ fn pack_chunks<C: Cell>(
     panel: &mut [C],
     columns: usize,
 ) {
-    vectorized(|| match chunk {
+    vectorized!(match chunk {
         16 => pack_chunks_of::<C, 16>(planes, taps, starts, panel, columns),
         8 => pack_chunks_of::<C, 8>(planes, taps, starts, panel, columns),
         4 => pack_chunks_of::<C, 4>(planes, taps, starts, panel, columns),
@@ -202,7 +202,7 @@ fn pack_across<C: Cell>(
     panel: &mut [C],
     columns: usize,
 ) {
-    vectorized(|| match chunk {
+    vectorized!(match chunk {
         16 => pack_across_of::<C, 16>(planes, taps, starts, panel, columns),
         8 => pack_across_of::<C, 8>(planes, taps, starts, panel, columns),
         4 => pack_across_of::<C, 4>(planes, taps, starts, panel, columns),

@@ -16,14 +16,18 @@ use crate::{
 #[cfg(feature = "kernels")]
 use burn::backend::{Dispatch, DispatchDevice};
 
+/// Columns, from a multiple of as many on, that [`keeping_weights`] may have computed together.
+pub const TOGETHER: usize = 4;
+
 /// Whether the kernels serve tensors of `device`.
 #[cfg(feature = "kernels")]
-fn is_served(device: burn::tensor::Device) -> bool {
+pub(crate) fn is_served(device: burn::tensor::Device) -> bool {
     matches!(device.without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// Does `work`, such as sampling a trained generator, whose convolutions keep what they prepare of their weights for the
-/// next time. Up to 128 MB are kept until other weights take their place.
+/// next time. Up to 192 MB are kept until other weights take their place. Convolutions of 3x3 then prepare more and multiply
+/// half as much, but compute columns by [`TOGETHER`]: a value depends, in its last bits, on all that its four depend on.
 pub fn keeping_weights<T>(work: impl FnOnce() -> T) -> T {
     #[cfg(feature = "kernels")]
     return crate::packs::keeping(work);
@@ -41,7 +45,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, gr
 
 /// The same with zeros counted above and below, left and right. A value of the output depends on what the kernel covers,
 /// never on where in the image that lies or on the image's size: a part of an image, with as much around it as the kernel
-/// reaches, gives the same bits as the whole.
+/// reaches, gives the same bits as the whole. (Within [`keeping_weights`] this holds of rows, and of columns by [`TOGETHER`].)
 ///
 /// # Panics
 /// If the padded input is smaller than the kernel, or the channels do not fit the groups.

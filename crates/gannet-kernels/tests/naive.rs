@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use gannet_kernels::{Axis, Convolution, Path, Precision, forward, input_gradient, weight_gradient};
+use gannet_kernels::{Axis, Convolution, Path, Precision, forward, forward_by_rows, input_gradient, weight_gradient};
 use proptest::prelude::*;
 
 /// Error allowed, relative to the sum of absolute values of what is added.
@@ -185,5 +185,71 @@ fn a_sum_does_not_depend_on_where_in_the_image_it_lies() {
             let expected = crop(&y, w - kernel + 1, [height - kernel + 1, width - kernel + 1], h - kernel + 1);
             assert!(ours == expected, "{path:?}: {height}x{width} from row {top} and column {left}");
         }
+    }
+}
+
+fn assert_by_rows(c: &Convolution, seed: u64) {
+    let (x, w) = (numbers(c.n_input(), seed), numbers(c.n_weights(), seed + 1));
+    let mut sums = vec![[0.0; 2]; c.n_output()];
+    each(c, |i, t, o| {
+        let product = f64::from(x[i]) * f64::from(w[t]);
+        sums[o][0] += product;
+        sums[o][1] += product.abs();
+    });
+    for &path in Path::available().iter().filter(|path| path.precision() == Precision::F32) {
+        let mut y = vec![f32::NAN; c.n_output()];
+        assert!(forward_by_rows(path, c, &x, &w, &mut y), "{path:?}, {c:?}");
+        assert_close("output by rows", c, path, &y, &sums);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_convolution_by_rows_equals_its_sums(
+        height in 1usize..12, width in 1usize..90, above in 0usize..3, below in 0usize..3, left in 0usize..3,
+        right in 0usize..3, batch in 1usize..3, n_in in 16usize..22, n_out in 16usize..26, seed in any::<u32>(),
+    ) {
+        let axis = |size: usize, before: usize, behind: usize| {
+            axis(size, 3, 1, [before + 3usize.saturating_sub(before + size + behind), behind], 1)
+        };
+        let axes = [axis(height, above, below), axis(width, left, right)];
+        assert_by_rows(&Convolution { batch, channels: [n_in, n_out], groups: 1, axes }, seed.into());
+    }
+}
+
+#[test]
+fn rows_in_strips_and_on_any_number_of_threads_are_those_of_the_whole() {
+    let [n_in, n_out, width] = [40, 24, 70];
+    let of = |rows: usize, padding: [usize; 2]| Convolution {
+        batch: 1,
+        channels: [n_in, n_out],
+        groups: 1,
+        axes: [axis(rows, 3, 1, padding, 1), axis(width, 3, 1, [1; 2], 1)],
+    };
+    let whole = of(23, [1; 2]);
+    let (x, w) = (numbers(whole.n_input(), 5), numbers(whole.n_weights(), 6));
+    let rows = |values: &[f32], channels: usize, rows: std::ops::Range<usize>| -> Vec<u32> {
+        let of_channel = values.len() / channels;
+        let part = rows.start * width..rows.end * width;
+        values
+            .chunks_exact(of_channel)
+            .flat_map(|channel| &channel[part.clone()])
+            .map(|value| value.to_bits())
+            .collect()
+    };
+    for &path in Path::available().iter().filter(|path| path.precision() == Precision::F32) {
+        let on = |n_threads: usize, c: &Convolution, x: &[f32]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            let mut y = vec![f32::NAN; c.n_output()];
+            assert!(pool.install(|| forward_by_rows(path, c, x, &w, &mut y)));
+            y
+        };
+        let y = on(1, &whole, &x);
+        assert_eq!(rows(&on(5, &whole, &x), n_out, 0..23), rows(&y, n_out, 0..23), "{path:?}");
+        let strip: Vec<f32> = rows(&x, n_in, 6..12).into_iter().map(f32::from_bits).collect();
+        let middle = on(2, &of(6, [0; 2]), &strip);
+        assert_eq!(rows(&middle, n_out, 0..4), rows(&y, n_out, 7..11), "{path:?}");
     }
 }

@@ -105,7 +105,8 @@ impl Inpainter {
         let tensor = |values: &[f32], n: usize| {
             Tensor::from_data(TensorData::new(values.to_vec(), [1, n, height, width]), &self.device)
         };
-        let output = self.network.forward(tensor(picture, channels), tensor(holes, 1));
+        let [picture, holes] = [tensor(picture, channels), tensor(holes, 1)];
+        let output = gannet_kernels::keeping_weights(|| self.network.forward(picture, holes));
         output.into_data().iter::<f32>().collect()
     }
 

@@ -152,7 +152,8 @@ impl Translator {
         let Some(network) = self.networks.get(&self.direction) else { return values };
         let source = TensorData::new(values, [1, shape.channels, shape.height, shape.width]);
         let mut noise = random::stream(seed, Purpose::Dropout, 0);
-        let translated = network.forward(Tensor::from_data(source, &self.device), &mut noise);
+        let source = Tensor::from_data(source, &self.device);
+        let translated = gannet_kernels::keeping_weights(|| network.forward(source, &mut noise));
         translated.into_data().iter::<f32>().collect()
     }
 

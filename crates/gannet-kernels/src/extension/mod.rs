@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, Shape, TensorData};
+use burn::tensor::{DType, Shape, Tensor, TensorData};
 
+use crate::buffer;
 use crate::geometry::Convolution;
-use crate::packs::{self, Way};
+use crate::packs::{self, Layout, Way};
 use crate::pointwise::{self, BatchNorm, Channels};
 use crate::step::AdamStep;
+use crate::winograd;
 use crate::{Path, Precision, weight_gradient};
 
 /// What has a kernel here.
@@ -113,7 +115,7 @@ pub fn convolution_flops() -> u64 {
 }
 
 /// The path for `convolution`, which is counted.
-fn path(convolution: &Convolution, precision: Precision) -> Path {
+pub(crate) fn path(convolution: &Convolution, precision: Precision) -> Path {
     FLOPS.fetch_add(convolution.flops(), Ordering::Relaxed);
     Path::best(precision)
 }
@@ -253,6 +255,12 @@ fn flat(values: Vec<f32>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
+/// A tensor of the CPU, contiguous.
+pub(crate) fn primitive<const D: usize>(tensor: &Tensor<D>) -> FlexTensor {
+    let primitive = tensor.clone().try_into_primitive::<Flex>();
+    primitive.unwrap_or_else(|error| panic!("a tensor of the CPU was asked for: {error:?}")).to_contiguous()
+}
+
 /// What `kernel` makes of tensors of 32-bit numbers.
 fn run<const N: usize>(
     operands: [FlexTensor; N],
@@ -261,23 +269,21 @@ fn run<const N: usize>(
 ) -> FlexTensor {
     assert!(operands.iter().all(|operand| operand.dtype() == DType::F32), "kernels are of 32-bit numbers");
     let operands = operands.map(|operand| operand.to_contiguous());
-    let n = shape.num_elements();
-    let mut result = Vec::with_capacity(n);
-    // SAFETY: the memory is there, any bits are a number, and the length is set once the kernel has written every value,
-    // which all of them do before they read one.
-    let values = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), n) };
     assert!(operands.iter().all(|operand| operand.as_slice::<f32>().is_some()), "what was made contiguous is a slice");
-    kernel(operands.each_ref().map(|operand| operand.as_slice::<f32>().unwrap_or_default()), values);
-    // SAFETY: see above.
-    unsafe { result.set_len(n) };
+    let operands = operands.each_ref().map(|operand| operand.as_slice::<f32>().unwrap_or_default());
+    // SAFETY: all kernels write every value before they read one.
+    let result = unsafe { buffer::written(shape.num_elements(), |values| kernel(operands, values)) };
     FlexTensor::from_data(TensorData::new(result, shape))
 }
 
 impl Way {
     fn run(self, from: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
         assert!(weight.dtype() == DType::F32, "kernels are of 32-bit numbers");
-        let packed = packs::packed(self, path(&convolution, precision), &convolution, &weight.to_contiguous());
+        let path = path(&convolution, precision);
+        let is_by_rows = self == Self::Forth && packs::is_keeping() && winograd::suits(path, &convolution);
+        let layout = if is_by_rows { Layout::Rows } else { Layout::Taps(self) };
+        let packed = packs::packed(layout, path, &convolution, &weight.to_contiguous());
         let shape = shape(&convolution, if self == Self::Forth { 1 } else { 0 });
-        run([from], shape, |[from], to| packed.run(convolution.batch, from, to))
+        run([from], shape, |[from], to| packed.run(&convolution, from, to))
     }
 }

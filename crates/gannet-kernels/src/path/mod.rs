@@ -50,6 +50,40 @@ type RunFromPlanes = unsafe fn(&[usize], *const f32, *const f32, &[usize; 2], *m
 /// Values of a run that is read from planes as it is.
 pub(crate) const RUN: usize = 16;
 
+/// A block of sums over runs: `rows` x `runs` x `lanes`.
+#[derive(Clone, Copy)]
+pub(crate) struct RunBlock {
+    pub(crate) rows: usize,
+    pub(crate) runs: usize,
+    pub(crate) lanes: usize,
+    run: RunSegment,
+}
+
+/// A part of the depth, with the right side's values for it: `[depth, lanes]` for each run.
+#[derive(Clone, Copy)]
+pub(crate) struct Segment<'a> {
+    pub(crate) depth: usize,
+    pub(crate) runs: [&'a [f32]; RunBlock::MAX_RUNS],
+}
+
+/// A segment, its left side, sums, and whether they are added to what is there.
+type RunSegment = unsafe fn(&Segment<'_>, *const f32, *mut f32, bool);
+
+impl RunBlock {
+    /// The most runs of any.
+    pub(crate) const MAX_RUNS: usize = 3;
+
+    /// `sums[row][run] = sum over k of left[k][row] run[k]`, lane by lane, added to what is there if `is_more`. `left` is
+    /// `[depth, rows]`.
+    #[inline]
+    pub(crate) fn multiply(&self, segment: &Segment<'_>, left: &[f32], sums: &mut [f32], is_more: bool) {
+        assert!(left.len() >= segment.depth * self.rows && sums.len() >= self.rows * self.runs * self.lanes);
+        assert!(segment.runs[..self.runs].iter().all(|run| run.len() >= segment.depth * self.lanes));
+        // SAFETY: the lengths were just checked, and a block is made only where its instructions exist.
+        unsafe { (self.run)(segment, left.as_ptr(), sums.as_mut_ptr(), is_more) }
+    }
+}
+
 /// Where taps begin in planes, and the furthest of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Taps<'a> {
@@ -155,6 +189,21 @@ impl Path {
         }
     }
 
+    /// The block for sums over runs.
+    ///
+    /// # Panics
+    /// If this machine cannot run the path.
+    pub(crate) fn run_block(self) -> RunBlock {
+        self.assert_available();
+        match self.of_32_bits() {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => RunBlock { rows: 8, runs: 3, lanes: 16, run: x86::avx512_of_runs },
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => RunBlock { rows: 4, runs: 3, lanes: 8, run: x86::avx2_of_runs },
+            _ => RunBlock { rows: 4, runs: 2, lanes: 8, run: registers::portable_of_runs },
+        }
+    }
+
     /// The block for a left side of `n_rows` pairs.
     ///
     /// # Panics
@@ -233,21 +282,46 @@ impl Block<f32> {
     }
 }
 
-/// Does `work` with the machine's widest vectors, as far as the compiler inlines it. Nothing is rounded differently.
-#[inline(always)]
-pub(crate) fn vectorized<T>(work: impl FnOnce() -> T) -> T {
+/// Does `$work` with the machine's widest vectors, as far as the compiler inlines it. Nothing is rounded differently.
+///
+/// A macro, because closures that are called once are inlined: one that were called for several instruction sets would stay a
+/// function of the narrowest.
+macro_rules! vectorized {
+    ($work:expr) => {
+        match $crate::path::Width::of_machine() {
+            #[cfg(target_arch = "x86_64")]
+            $crate::path::Width::Of512(width) => width.run(|| $work),
+            #[cfg(target_arch = "x86_64")]
+            $crate::path::Width::Of256(width) => width.run(|| $work),
+            $crate::path::Width::OfTarget => $work,
+        }
+    };
+}
+pub(crate) use vectorized;
+
+/// How wide vectors are that [`vectorized`] uses.
+pub(crate) enum Width {
     #[cfg(target_arch = "x86_64")]
-    {
-        if x86::has_avx512() {
-            // SAFETY: the processor has the instructions.
-            return unsafe { x86::with_avx512(work) };
+    Of512(x86::Of512),
+    #[cfg(target_arch = "x86_64")]
+    Of256(x86::Of256),
+    OfTarget,
+}
+
+impl Width {
+    #[inline(always)]
+    pub(crate) fn of_machine() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(width) = x86::Of512::new() {
+                return Self::Of512(width);
+            }
+            if let Some(width) = x86::Of256::new() {
+                return Self::Of256(width);
+            }
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
-            return unsafe { x86::with_avx2(work) };
-        }
+        Self::OfTarget
     }
-    work()
 }
 
 /// Products and sums a second, in units of 10⁹, that all threads reach together where nothing but the innermost loop runs:

@@ -1,6 +1,6 @@
 //! The loop over the depth with all sums in registers, whatever these are, and the portable one.
 
-use super::{GROUP, RUN};
+use super::{GROUP, RUN, Segment};
 
 /// Registers of cells and of sums.
 pub(super) trait Lanes {
@@ -93,6 +93,52 @@ unsafe fn block_of<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
+/// The loop over the depth of a segment.
+///
+/// # Safety
+/// The pointers are good for what [`RunBlock::multiply`](super::RunBlock::multiply) says, with `ROWS`, `RUNS` and `L::N` lanes.
+#[inline(always)]
+pub(super) unsafe fn block_of_runs<L, const ROWS: usize, const RUNS: usize>(
+    segment: &Segment<'_>,
+    left: *const f32,
+    sums: *mut f32,
+    is_more: bool,
+) where
+    L: Lanes<Cell = f32, Sums = <L as Lanes>::Operand>,
+{
+    // SAFETY: every access is within what the caller vouches for.
+    unsafe {
+        let mut block = [[L::zero(); RUNS]; ROWS];
+        if is_more {
+            // One sum after the other, whatever the segments.
+            for (r, row) in block.iter_mut().enumerate() {
+                for (run, sum) in row.iter_mut().enumerate() {
+                    *sum = L::load(sums.add((r * RUNS + run) * L::N));
+                }
+            }
+        }
+        let mut runs = [segment.runs[0].as_ptr(); RUNS];
+        runs.iter_mut().zip(&segment.runs).for_each(|(from, run)| *from = run.as_ptr());
+        for k in 0..segment.depth {
+            let mut values = [L::load(runs[0].add(k * L::N)); RUNS];
+            for run in 1..RUNS {
+                values[run] = L::load(runs[run].add(k * L::N));
+            }
+            for (r, sums) in block.iter_mut().enumerate() {
+                let factor = L::splat(*left.add(k * ROWS + r));
+                for (sum, values) in sums.iter_mut().zip(values) {
+                    *sum = L::multiply_add(factor, values, *sum);
+                }
+            }
+        }
+        for (r, row) in block.into_iter().enumerate() {
+            for (run, row) in row.into_iter().enumerate() {
+                L::store(row, sums.add((r * RUNS + run) * L::N), false);
+            }
+        }
+    }
+}
+
 struct Eight;
 
 impl Lanes for Eight {
@@ -148,4 +194,11 @@ pub(super) unsafe fn portable(
 ) {
     // SAFETY: as the caller vouches.
     unsafe { block::<Eight, 4, 2>(depth, left, right, sums, stride, is_more) }
+}
+
+/// # Safety
+/// See [`block_of_runs`].
+pub(super) unsafe fn portable_of_runs(segment: &Segment<'_>, left: *const f32, sums: *mut f32, is_more: bool) {
+    // SAFETY: as the caller vouches.
+    unsafe { block_of_runs::<Eight, 4, 2>(segment, left, sums, is_more) }
 }

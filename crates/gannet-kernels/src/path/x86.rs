@@ -6,7 +6,8 @@ use std::arch::x86_64::{
     _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::registers::{Lanes, block, block_from_planes};
+use super::Segment;
+use super::registers::{Lanes, block, block_from_planes, block_of_runs};
 use crate::cell::Pair;
 
 struct Avx512;
@@ -204,25 +205,66 @@ pub(super) unsafe fn avx2_from_planes<const ROWS: usize>(
     unsafe { block_from_planes::<Avx2, ROWS, 2>(taps, left, planes, starts, sums, stride, is_more) }
 }
 
-/// Whether the processor has AVX-512 as all processors for laptops and servers have it that have it at all.
-#[inline(always)]
-pub(super) fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
+/// # Safety
+/// See [`block_of_runs`]; the processor has AVX-512.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn avx512_of_runs(segment: &Segment<'_>, left: *const f32, sums: *mut f32, is_more: bool) {
+    // SAFETY: as the caller vouches.
+    unsafe { block_of_runs::<Avx512, 8, 3>(segment, left, sums, is_more) }
 }
 
 /// # Safety
-/// [`has_avx512`] has said yes.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn with_avx512<T>(work: impl FnOnce() -> T) -> T {
-    work()
+/// See [`block_of_runs`]; the processor has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn avx2_of_runs(segment: &Segment<'_>, left: *const f32, sums: *mut f32, is_more: bool) {
+    // SAFETY: as the caller vouches.
+    unsafe { block_of_runs::<Avx2, 4, 3>(segment, left, sums, is_more) }
 }
 
-/// # Safety
-/// The processor has AVX2.
-#[target_feature(enable = "avx2")]
-pub(super) unsafe fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
-    work()
+/// That the processor has AVX-512, as all processors for laptops and servers have it that have it at all.
+#[derive(Clone, Copy)]
+pub(crate) struct Of512(());
+
+impl Of512 {
+    #[inline(always)]
+    pub(super) fn new() -> Option<Self> {
+        let has_all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        has_all.then_some(Self(()))
+    }
+
+    /// Does `work` with its vectors.
+    #[inline(always)]
+    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> T {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn with<T>(work: impl FnOnce() -> T) -> T {
+            work()
+        }
+        // SAFETY: the processor has the instructions.
+        unsafe { with(work) }
+    }
+}
+
+/// That the processor has AVX2.
+#[derive(Clone, Copy)]
+pub(crate) struct Of256(());
+
+impl Of256 {
+    #[inline(always)]
+    pub(super) fn new() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    /// Does `work` with its vectors.
+    #[inline(always)]
+    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> T {
+        #[target_feature(enable = "avx2")]
+        fn with<T>(work: impl FnOnce() -> T) -> T {
+            work()
+        }
+        // SAFETY: the processor has the instructions.
+        unsafe { with(work) }
+    }
 }

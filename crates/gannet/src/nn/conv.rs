@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use gannet_kernels::{conv_transpose2d, conv2d, conv2d_padded};
+use gannet_kernels::{Line, conv_transpose2d, conv2d, conv2d_lines, conv2d_padded, takes_lines};
 
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
@@ -116,6 +116,19 @@ impl Conv2d {
             Some(bias) => y + bias.val().reshape([1, bias.dims()[0], 1, 1]),
             None => y,
         }
+    }
+
+    /// Whether [`forward_lines`](Self::forward_lines) computes it.
+    pub fn takes_lines(&self) -> bool {
+        [self.stride, self.padding, self.groups] == [1; 3] && takes_lines(self.weight.dims())
+    }
+
+    /// Rows of [`forward`](Self::forward) of `n_images` of some `width`, from the lines that they need, times
+    /// `slopes` where not positive, if there are any: equal to those of the whole image, bit for bit.
+    pub fn forward_lines(&self, lines: &[Line<'_>], [n_images, width]: [usize; 2], slopes: &[f32]) -> Tensor<4> {
+        let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        conv2d_lines(lines, [n_images, width], &weight, bias.as_ref(), slopes)
     }
 }
 

@@ -22,6 +22,11 @@ impl Prelu {
         Self { weight: init.constant([n_channels], FIRST_SLOPE) }
     }
 
+    /// A slope for each channel.
+    pub fn slopes(&self) -> Vec<f32> {
+        self.weight.val().into_data().iter().collect()
+    }
+
     /// `[N, C, H, W]` to the same shape.
     pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
         let x = x.into();

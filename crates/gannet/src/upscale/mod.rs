@@ -14,6 +14,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use gannet_kernels::keeping_weights;
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::Degradation;
@@ -92,7 +93,7 @@ impl Upscaler {
     /// channels are the network's, its sides [multiples](UpscalerConfig::multiple).
     pub fn values(&self, image: &[f32], shape: Shape) -> Vec<f32> {
         let data = TensorData::new(image.to_vec(), [1, shape.channels, shape.height, shape.width]);
-        let large = self.card.net.enlarge(&self.network, Tensor::from_data(data, &self.device));
+        let large = keeping_weights(|| self.card.net.enlarge(&self.network, Tensor::from_data(data, &self.device)));
         large.into_data().iter::<f32>().collect()
     }
 
@@ -192,7 +193,7 @@ impl Upscaler {
             let values: Vec<f32> = channels.images.iter().flatten().flat_map(shown).collect();
             let shape = [channels.images.len(), net.channels(), rows.len(), columns.len()];
             let strip = Tensor::from_data(TensorData::new(values, shape), &self.device);
-            let mut large = strips.push(strip);
+            let mut large = keeping_weights(|| strips.push(strip));
             // Behind the last strip there are rows that waited for it.
             loop {
                 // Rows and columns that only filled up a multiple are cut off.
@@ -212,7 +213,7 @@ impl Upscaler {
                 if rows.end < height || strips.is_done() {
                     break;
                 }
-                large = strips.flush();
+                large = keeping_weights(|| strips.flush());
             }
         }
         Ok(true)

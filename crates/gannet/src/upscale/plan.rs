@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use gannet_kernels::TOGETHER;
+
 use crate::net::upscaler::{Graph, StripCost, Strips};
 use crate::{Error, Result};
 
@@ -44,10 +46,12 @@ impl Plan {
         let free = crate::device::free_memory();
         let budget = (free / 2).min(MOST_BYTES);
         let width = size[1];
-        let reach = graph.reach().next_multiple_of(multiple);
+        // Within the network, bands begin where columns that are computed together do.
+        let step = multiple * TOGETHER;
+        let reach = graph.reach().next_multiple_of(step);
         let mut n_bands = 1;
         let n_bytes = loop {
-            let band_width = band.unwrap_or(width.div_ceil(n_bands)).max(1).next_multiple_of(multiple);
+            let band_width = band.unwrap_or(width.div_ceil(n_bands)).max(1).next_multiple_of(step);
             let bands: Vec<Range<usize>> =
                 (0..width).step_by(band_width).map(|first| first..(first + band_width).min(width)).collect();
             let mut plan = Self { bands, rows: 0, n_bytes: 0, size, multiple, reach };

@@ -1,6 +1,7 @@
 //! A network written down: its layers in the order of their computation.
 
 use burn::module::Module;
+use gannet_kernels::TOGETHER;
 
 use super::pass::Pass;
 use crate::nn::{BatchNorm, Conv2d, Prelu};
@@ -55,7 +56,8 @@ impl Graph {
         (Self { nodes: vec![Node { op: Op::Input, inputs: vec![], channels }] }, 0)
     }
 
-    /// How many pixels of the input to each side of its own a pixel of the output may depend on.
+    /// How many columns of the input, to each side of some whose first is a multiple of [`TOGETHER`] in all of the network, the
+    /// same columns of the output may depend on, to the last bit.
     pub fn reach(&self) -> usize {
         // From the output back: how far on each side a value of the node matters, in its own pixels.
         let mut reach = vec![None; self.nodes.len()];
@@ -65,6 +67,7 @@ impl Graph {
         for (place, node) in self.nodes.iter().enumerate().rev() {
             let Some(here) = reach[place] else { continue };
             let there = match &node.op {
+                Op::Conv(layer) if layer.takes_lines() => here.next_multiple_of(TOGETHER) + 1,
                 Op::Conv(layer) => here + radius(layer),
                 Op::Nearest(factor) | Op::Shuffle(factor) => here.div_ceil(*factor),
                 Op::Unshuffle(factor) => (here + 1) * factor - 1,
@@ -75,6 +78,20 @@ impl Graph {
             }
         }
         reach.first().copied().flatten().unwrap_or(0)
+    }
+
+    /// Whether a node is a convolution that [takes lines](Conv2d::takes_lines).
+    pub(super) fn takes_lines(&self, place: usize) -> bool {
+        matches!(&self.nodes[place].op, Op::Conv(layer) if layer.takes_lines())
+    }
+
+    /// What `node` reads: its inputs, of those that only lie behind one another their parts.
+    pub(super) fn parts(&self, node: &Node) -> Vec<usize> {
+        let of_input = |&input: &usize| match &self.nodes[input] {
+            Node { op: Op::Cat, inputs, .. } => inputs.clone(),
+            _ => vec![input],
+        };
+        node.inputs.iter().flat_map(of_input).collect()
     }
 
     fn push(&mut self, op: Op, inputs: Vec<usize>, channels: usize) -> usize {

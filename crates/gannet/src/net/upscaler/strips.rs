@@ -5,11 +5,15 @@
 //! back as later rows need it: a few rows for a convolution, more for a way around blocks. (Tiles that overlap by as much
 //! as a pixel sees would be as exact, but RRDBNet sees 349 pixels far: tiles of 256 would compute everything 14 times.)
 
+use std::collections::VecDeque;
+
 use burn::tensor::Tensor;
+use gannet_kernels::{Line, PreparedRows};
 
 use super::graph::radius;
 use super::pass::{Compute, Pass};
 use super::{Graph, Op};
+use crate::nn::{Conv2d, activation};
 
 /// A picture on its way through a network.
 pub struct Strips<'a> {
@@ -20,15 +24,38 @@ pub struct Strips<'a> {
     done: Vec<usize>,
     /// Rows of the largest strip.
     most: usize,
-    /// Of each node, the rows from the first that is still needed to the last that was computed.
-    kept: Vec<Kept>,
+    /// Of the strips.
+    n_images: usize,
+    width: usize,
+    /// Whether a node's rows are made anew whenever they are asked for, because that costs less than to keep them.
+    is_on_demand: Vec<bool>,
+    /// Who reads each node.
+    readers: Vec<Readers>,
+    /// Of each node, the strips that hold rows which are still needed.
+    kept: Vec<VecDeque<Kept>>,
 }
 
-/// The rows of a node's output that are still needed.
-#[derive(Clone, Default)]
+/// Who reads a node's rows.
+#[derive(Clone, Copy, Default)]
+struct Readers {
+    /// Convolutions that [take lines](crate::nn::Conv2d::takes_lines).
+    as_lines: bool,
+    /// All others.
+    as_rows: bool,
+}
+
+/// Some rows of a node's output, in the forms in which they are still needed.
 struct Kept {
     first: usize,
+    end: usize,
     rows: Option<Tensor<4>>,
+    prepared: Option<PreparedRows>,
+}
+
+/// The first row that is still needed of each node, in either form.
+struct Needed {
+    rows: Vec<usize>,
+    lines: Vec<usize>,
 }
 
 /// What a picture of some width costs while it is computed in strips of some height.
@@ -53,13 +80,44 @@ impl<'a> Strips<'a> {
             });
         }
         let n = graph.nodes.len();
-        Self { graph, heights, done: vec![0; n], most: 0, kept: vec![Kept::default(); n] }
+        // A convolution that only an activation reads is computed together with it.
+        let is_cheap = |op: &Op| matches!(op, Op::Cat | Op::Nearest(_));
+        let mut is_on_demand: Vec<bool> = graph.nodes.iter().map(|node| is_cheap(&node.op)).collect();
+        for node in &graph.nodes {
+            if let (Op::Leaky | Op::Prelu(_), &[input]) = (&node.op, node.inputs.as_slice()) {
+                let n_readers = graph.nodes.iter().filter(|node| node.inputs.contains(&input)).count();
+                is_on_demand[input] |= n_readers == 1 && graph.takes_lines(input);
+            }
+        }
+        let mut readers = vec![Readers::default(); n];
+        if let Some(output) = readers.last_mut() {
+            output.as_rows = true;
+        }
+        for (place, node) in graph.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.op, Op::Cat)) {
+            for part in graph.parts(node) {
+                let as_lines = graph.takes_lines(place) && !is_on_demand[part];
+                readers[part].as_lines |= as_lines;
+                readers[part].as_rows |= !as_lines;
+            }
+        }
+        Self {
+            graph,
+            heights,
+            done: vec![0; n],
+            most: 0,
+            n_images: 0,
+            width: 0,
+            is_on_demand,
+            readers,
+            kept: (0..n).map(|_| VecDeque::new()).collect(),
+        }
     }
 
     /// The next rows of the output `[N, C, rows, W]`, if there are any, from the next rows of the picture.
     pub fn push(&mut self, strip: Tensor<4>) -> Option<Tensor<4>> {
-        let [_, _, n_rows, _] = strip.dims();
-        self.append(0, strip);
+        let [n_images, _, n_rows, width] = strip.dims();
+        (self.n_images, self.width) = (n_images, width);
+        self.append(0, self.done[0], strip);
         self.done[0] += n_rows;
         self.most = self.most.max(n_rows);
         assert!(self.done[0] <= self.heights[0], "there are more rows than the picture has");
@@ -72,12 +130,12 @@ impl<'a> Strips<'a> {
         for place in 1..self.graph.nodes.len() {
             let (first, end) = (self.done[place], self.next(place));
             self.done[place] = end;
-            if end > first && !is_on_demand(&self.graph.nodes[place].op) {
+            if end > first && !self.is_on_demand[place] {
                 let rows = self.compute(place, first, end);
-                self.append(place, rows);
+                self.append(place, first, rows);
             }
         }
-        let output = self.kept.last_mut().and_then(|kept| kept.rows.take());
+        let output = self.kept.last_mut().and_then(|kept| kept.pop_front()?.rows);
         self.forget();
         output
     }
@@ -105,9 +163,16 @@ impl<'a> Strips<'a> {
                 cost.passing = cost.passing.max(values * widths[place]);
             }
             let needed = strips.needed();
-            let kept = graph.nodes.iter().enumerate().filter(|(_, node)| !is_on_demand(&node.op));
-            let kept = kept
-                .map(|(place, node)| node.channels * widths[place] * strips.done[place].saturating_sub(needed[place]));
+            let kept = graph.nodes.iter().enumerate().filter(|(place, _)| !strips.is_on_demand[*place]);
+            let kept = kept.map(|(place, node)| {
+                let since = |needed: &[usize]| match strips.done[place].saturating_sub(needed[place]) {
+                    0 => 0,
+                    // Strips are kept whole.
+                    n_rows => n_rows + strips.most_of(place) - 1,
+                };
+                let as_lines = PreparedRows::n_values(node.channels, widths[place]) * since(&needed.lines);
+                node.channels * widths[place] * since(&needed.rows) + as_lines
+            });
             cost.kept = cost.kept.max(kept.sum());
         }
         cost
@@ -115,8 +180,12 @@ impl<'a> Strips<'a> {
 
     /// The end of the rows of a node that are computed next: what can be, but never more at once than a strip has.
     fn next(&self, place: usize) -> usize {
-        let most = (self.most * self.heights[place]).div_ceil(self.heights[0]);
-        self.ready(place).min(self.done[place] + most)
+        self.ready(place).min(self.done[place] + self.most_of(place))
+    }
+
+    /// Rows of a node that are computed at once, at most.
+    fn most_of(&self, place: usize) -> usize {
+        (self.most * self.heights[place]).div_ceil(self.heights[0])
     }
 
     /// Rows of a node that can be computed by now.
@@ -138,11 +207,22 @@ impl<'a> Strips<'a> {
         let input = |i: usize, first: usize, end: usize| self.rows(node.inputs[i], first, end);
         match &node.op {
             Op::Input => unreachable!("the picture itself is not computed"),
+            Op::Conv(layer) if layer.takes_lines() => self.convolve(place, layer, [first, end], &[]),
             Op::Conv(layer) => {
                 let radius = radius(layer);
                 let above = radius.saturating_sub(first);
                 let below = (end + radius).saturating_sub(self.heights[place]);
                 layer.forward_rows(input(0, first + above - radius, end + radius - below), [above, below])
+            }
+            Op::Leaky | Op::Prelu(_) if self.is_on_demand[node.inputs[0]] => {
+                let Op::Conv(layer) = &self.graph.nodes[node.inputs[0]].op else {
+                    unreachable!("only convolutions are computed with what follows")
+                };
+                let slopes = match &node.op {
+                    Op::Prelu(prelu) => prelu.slopes(),
+                    _ => vec![activation::SLOPE],
+                };
+                self.convolve(node.inputs[0], layer, [first, end], &slopes)
             }
             Op::Norm(layer) => Compute.norm(&input(0, first, end), layer),
             Op::Prelu(layer) => Compute.prelu(&input(0, first, end), layer),
@@ -162,63 +242,94 @@ impl<'a> Strips<'a> {
         }
     }
 
-    /// Rows `first..end` of a node's output that were computed before, or are made on demand.
-    fn rows(&self, place: usize, first: usize, end: usize) -> Tensor<4> {
-        if is_on_demand(&self.graph.nodes[place].op) {
-            return self.compute(place, first, end);
-        }
-        match &self.kept[place] {
-            Kept { first: start, rows: Some(rows) } => rows.clone().narrow(2, first - start, end - first),
-            _ => unreachable!("rows that a later layer needs are kept"),
-        }
+    /// Rows `first..end` of a convolution from prepared rows of the parts of its input, times `slopes` where not positive.
+    fn convolve(&self, place: usize, layer: &Conv2d, [first, end]: [usize; 2], slopes: &[f32]) -> Tensor<4> {
+        // The lines that the rows see, but for those outside of the image.
+        let (start, stop) = (first.saturating_sub(1), (end + 1).min(self.heights[place]));
+        let parts = self.graph.parts(&self.graph.nodes[place]);
+        let fresh: Vec<Option<(PreparedRows, [usize; 2])>> = parts
+            .iter()
+            .map(|&part| {
+                self.is_on_demand[part].then(|| {
+                    let rows = self.compute(part, start, stop);
+                    let [n_images, _, _, width] = rows.dims();
+                    (PreparedRows::new(&rows), [n_images, width])
+                })
+            })
+            .collect();
+        let line = |row: usize| -> Line<'_> {
+            let row = row.checked_sub(1).filter(|row| *row < self.heights[place])?;
+            let parts = parts.iter().zip(&fresh).map(|(&part, fresh)| match fresh {
+                Some((rows, _)) => Some((rows, row - start)),
+                None => self.kept[part].iter().find_map(|kept| {
+                    let is_within = kept.first <= row && row < kept.end;
+                    Some((kept.prepared.as_ref().filter(|_| is_within)?, row - kept.first))
+                }),
+            });
+            let parts: Option<Vec<_>> = parts.collect();
+            assert!(parts.is_some(), "rows that a later layer needs are kept");
+            parts
+        };
+        // Counted from one before the image, so that none is negative.
+        let lines: Vec<Line<'_>> = (first..end + 2).map(line).collect();
+        layer.forward_lines(&lines, [self.n_images, self.width * self.heights[place] / self.heights[0]], slopes)
     }
 
-    fn append(&mut self, place: usize, rows: Tensor<4>) {
-        let kept = &mut self.kept[place];
-        kept.rows = Some(match kept.rows.take() {
-            Some(before) => Tensor::cat(vec![before, rows], 2),
-            None => rows,
+    /// Rows `first..end` of a node's output that were computed before, or are made on demand.
+    fn rows(&self, place: usize, first: usize, end: usize) -> Tensor<4> {
+        if self.is_on_demand[place] {
+            return self.compute(place, first, end);
+        }
+        let within = self.kept[place].iter().filter(|kept| kept.first < end && first < kept.end);
+        let parts = within.map(|kept| {
+            let (start, stop) = (first.max(kept.first), end.min(kept.end));
+            let Some(rows) = kept.rows.clone() else { unreachable!("rows that a later layer needs are kept") };
+            rows.narrow(2, start - kept.first, stop - start)
         });
+        let mut parts: Vec<Tensor<4>> = parts.collect();
+        if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 2) }
+    }
+
+    fn append(&mut self, place: usize, first: usize, rows: Tensor<4>) {
+        let end = first + rows.dims()[2];
+        let Readers { as_lines, as_rows } = self.readers[place];
+        let prepared = as_lines.then(|| PreparedRows::new(&rows));
+        self.kept[place].push_back(Kept { first, end, rows: as_rows.then_some(rows), prepared });
     }
 
     /// Drops what no later row depends on.
     fn forget(&mut self) {
         let needed = self.needed();
-        for (place, kept) in self.kept.iter_mut().enumerate() {
-            let (first, end) = (needed[place].min(self.done[place]), self.done[place]);
-            let skip = first - kept.first;
-            kept.rows = kept.rows.take().filter(|_| first < end).map(|rows| {
-                // A view would keep the whole of what it shows a part of; a product is a tensor of its own.
-                if skip == 0 { rows } else { rows.narrow(2, skip, end - first) * 1.0 }
-            });
-            kept.first = first;
+        for (place, strips) in self.kept.iter_mut().enumerate() {
+            for kept in strips.iter_mut() {
+                kept.rows = kept.rows.take().filter(|_| needed.rows[place] < kept.end);
+                kept.prepared = kept.prepared.take().filter(|_| needed.lines[place] < kept.end);
+            }
+            strips.retain(|kept| kept.rows.is_some() || kept.prepared.is_some());
         }
     }
 
     /// The first row of each node that rows not yet computed depend on.
-    fn needed(&self) -> Vec<usize> {
-        let mut needed = self.heights.clone();
+    fn needed(&self) -> Needed {
+        let mut needed = Needed { rows: self.heights.clone(), lines: self.heights.clone() };
         for (place, node) in self.graph.nodes.iter().enumerate().rev() {
             // What is made on demand needs what is asked of it, all else what its next row needs.
-            let next = if is_on_demand(&node.op) { needed[place] } else { self.done[place] };
+            let next = if self.is_on_demand[place] { needed.rows[place] } else { self.done[place] };
             if next >= self.heights[place] {
                 continue;
             }
-            for &input in &node.inputs {
+            for part in self.graph.parts(node) {
                 let first = match &node.op {
                     Op::Conv(layer) => next.saturating_sub(radius(layer)),
                     Op::Nearest(factor) | Op::Shuffle(factor) => next / factor,
                     Op::Unshuffle(factor) => next * factor,
                     _ => next,
                 };
-                needed[input] = needed[input].min(first);
+                let as_lines = self.graph.takes_lines(place) && !self.is_on_demand[part];
+                let needed = if as_lines { &mut needed.lines } else { &mut needed.rows };
+                needed[part] = needed[part].min(first);
             }
         }
         needed
     }
-}
-
-/// Whether a node's rows are made anew whenever they are asked for, because that costs less than to keep them.
-fn is_on_demand(op: &Op) -> bool {
-    matches!(op, Op::Cat | Op::Nearest(_))
 }

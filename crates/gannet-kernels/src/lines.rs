@@ -1,0 +1,137 @@
+//! Rows of images that come one after the other, prepared once for all convolutions of 3x3 that read them.
+
+use burn::tensor::Tensor;
+#[cfg(feature = "kernels")]
+use burn::tensor::TensorData;
+use burn::tensor::activation::relu;
+
+use crate::tensors::conv2d_padded;
+#[cfg(feature = "kernels")]
+use crate::{
+    buffer, extension,
+    geometry::{Axis, Convolution},
+    packs::{self, Layout},
+    path::Path,
+    precision::Precision,
+    tensors::is_served,
+    winograd::{self, After, Points},
+};
+
+/// Rows `[N, C, rows, W]`, prepared.
+pub struct PreparedRows(Prepared);
+
+enum Prepared {
+    /// For the kernels.
+    #[cfg(feature = "kernels")]
+    Points(Points),
+    /// As they are, for Burn's own convolution.
+    Rows(Tensor<4>),
+}
+
+/// A row of a convolution's input: that of each of its parts, one after the other along the channels, or none outside of the
+/// image.
+pub type Line<'a> = Option<Vec<(&'a PreparedRows, usize)>>;
+
+impl PreparedRows {
+    /// Of `rows`, for convolutions of 3x3 that keep the width.
+    pub fn new(rows: &Tensor<4>) -> Self {
+        #[cfg(feature = "kernels")]
+        if is_served(rows.device()) {
+            let dims = rows.dims();
+            let rows = extension::primitive(rows);
+            let values = rows.as_slice::<f32>().unwrap_or_default();
+            let points = Points::new(Path::best(Precision::F32), values, dims, 1, dims[3]);
+            return Self(Prepared::Points(points));
+        }
+        Self(Prepared::Rows(rows.clone()))
+    }
+
+    /// Numbers that a row takes.
+    pub fn n_values(n_channels: usize, width: usize) -> usize {
+        #[cfg(feature = "kernels")]
+        return Points::n_values(Path::best(Precision::F32), n_channels, width);
+        #[cfg(not(feature = "kernels"))]
+        return n_channels * width;
+    }
+}
+
+/// Rows `[N, out, lines - 2, width]` of a convolution with weights `[out, in, 3, 3]`, plus `bias`: of `lines` with one before
+/// and one behind them. What is not positive is multiplied by the `slopes`, one for each channel or one for all, if there are
+/// any.
+///
+/// # Panics
+/// If the lines have other channels or another width, or none of them is in the image.
+pub fn conv2d_lines(
+    lines: &[Line<'_>],
+    [n_images, width]: [usize; 2],
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    slopes: &[f32],
+) -> Tensor<4> {
+    #[cfg(feature = "kernels")]
+    if is_served(weight.device()) {
+        let [n_out, n_in, kernel_h, kernel_w] = weight.dims();
+        let n_rows = lines.len() - 2;
+        let axes = [
+            Axis { input: lines.len(), output: n_rows, kernel: kernel_h, stride: 1, padding: 0, dilation: 1 },
+            Axis { input: width, output: width, kernel: kernel_w, stride: 1, padding: 1, dilation: 1 },
+        ];
+        let convolution = Convolution { batch: n_images, channels: [n_in, n_out], groups: 1, axes };
+        let path = extension::path(&convolution, Precision::F32);
+        assert!(winograd::suits(path, &convolution), "lines are for weights of 3x3");
+        let packed = packs::packed(Layout::Rows, path, &convolution, &extension::primitive(weight));
+        let bias = bias.map(extension::primitive);
+        let bias = bias.as_ref().and_then(|bias| bias.as_slice::<f32>());
+        let points: Vec<winograd::Line<'_>> = lines.iter().map(|line| line.as_ref().map(points)).collect();
+        let after = After { bias: bias.unwrap_or_default(), slopes };
+        let kernel = |y: &mut [f32]| {
+            let Some(rows) = packed.rows() else { unreachable!("that is how they were packed") };
+            rows.convolve(&points, n_images, width, after, y);
+        };
+        // SAFETY: every number is written, and none is read.
+        let y = unsafe { buffer::written(convolution.n_output(), kernel) };
+        return Tensor::from_data(TensorData::new(y, [n_images, n_out, n_rows, width]), &weight.device());
+    }
+    let n_above = lines.iter().take_while(|line| line.is_none()).count();
+    let inside: Vec<&Vec<(&PreparedRows, usize)>> = lines.iter().flatten().collect();
+    let n_below = lines.len() - n_above - inside.len();
+    let part = |p: usize| Tensor::cat(inside.iter().map(|parts| one_row(parts[p])).collect(), 2);
+    let x = Tensor::cat((0..inside[0].len()).map(part).collect(), 1);
+    debug_assert_eq!([x.dims()[0], x.dims()[3]], [n_images, width]);
+    let y = conv2d_padded(x, weight.clone(), 1, [[n_above, n_below], [1, 1]], 1);
+    let y = match bias {
+        Some(bias) => y + bias.clone().reshape([1, bias.dims()[0], 1, 1]),
+        None => y,
+    };
+    if slopes.is_empty() {
+        return y;
+    }
+    let slopes = Tensor::<1>::from_data(slopes, &y.device()).reshape([1, slopes.len(), 1, 1]);
+    relu(y.clone()) - relu(-y) * slopes
+}
+
+#[cfg(feature = "kernels")]
+fn points<'a>(parts: &Vec<(&'a PreparedRows, usize)>) -> Vec<(&'a Points, usize)> {
+    let point = |(part, row): &(&'a PreparedRows, usize)| match &part.0 {
+        Prepared::Points(points) => (points, *row),
+        Prepared::Rows(_) => panic!("lines and weights are of one device"),
+    };
+    parts.iter().map(point).collect()
+}
+
+fn one_row((part, row): (&PreparedRows, usize)) -> Tensor<4> {
+    match &part.0 {
+        #[cfg(feature = "kernels")]
+        Prepared::Points(_) => panic!("lines and weights are of one device"),
+        Prepared::Rows(rows) => rows.clone().narrow(2, row, 1),
+    }
+}
+
+/// Whether [`conv2d_lines`] computes a convolution with weights of these sizes, `[out, in, kernel, kernel]`, if its stride is
+/// 1 and it pads by 1.
+pub fn takes_lines([n_out, n_in, kernel_h, kernel_w]: [usize; 4]) -> bool {
+    [kernel_h, kernel_w] == [3, 3] && n_in.min(n_out) >= MIN_CHANNELS
+}
+
+/// Channels from which on products cost more than transforms.
+pub(crate) const MIN_CHANNELS: usize = 16;

@@ -1,0 +1,342 @@
+//! Convolutions of 3x3 with half the products: Winograd's F(4, 3) along rows (Lavin and Gray 2016, "Fast Algorithms for
+//! Convolutional Neural Networks", section 4), the taps down a column added up as they are.
+//!
+//! Four neighbours of a row and the kernel's three columns, twelve products, become six products of transformed values: the
+//! [`Points`] of the input, computed once for all layers that read it, and those of the weights ([`Rows`]). Columns stay as
+//! they are, so that a row of the output depends on three rows of the input and on nothing else: rows that come in strips give
+//! the bits of the whole. Along a row, four neighbours that begin at a multiple of four are computed together.
+
+use rayon::prelude::*;
+
+use crate::buffer::{self, Buffer};
+use crate::geometry::{Axis, Convolution};
+use crate::lines::MIN_CHANNELS;
+use crate::path::{Path, RunBlock, Segment, vectorized};
+use crate::tensors::TOGETHER;
+
+/// Products for [`TOGETHER`] columns, and transformed values of each kind.
+const POINTS: usize = 6;
+/// Rows of the kernel.
+const TAPS: usize = 3;
+/// Fours of columns in a run, at most.
+const MAX_LANES: usize = 16;
+/// Channels that are added up at once: what they take of three runs, and the sums, stay in the first-level cache.
+const DEPTH: usize = 64;
+
+/// The rows of Bᵀ: from six neighbours of the input to six points.
+#[inline(always)]
+fn transform_input(d: [f32; POINTS]) -> [f32; POINTS] {
+    let [even, odd] = [d[4] - 4.0 * d[2], d[3] - 4.0 * d[1]];
+    let [far, near] = [2.0 * (d[3] - d[1]), d[4] - d[2]];
+    [4.0 * d[0] - 5.0 * d[2] + d[4], even + odd, even - odd, near + far, near - far, 4.0 * d[1] - 5.0 * d[3] + d[5]]
+}
+
+/// The rows of G: from a row of the kernel to six points.
+fn transform_weights(g: [f64; TAPS]) -> [f64; POINTS] {
+    let [outer, mixed] = [(g[0] + g[2]) / 6.0, g[0] / 24.0 + g[2] / 6.0];
+    [g[0] / 4.0, -outer - g[1] / 6.0, -outer + g[1] / 6.0, mixed + g[1] / 12.0, mixed - g[1] / 12.0, g[2]]
+}
+
+/// The rows of Aᵀ: from six points to four neighbours of the output.
+#[inline(always)]
+fn transform_output(m: [f32; POINTS]) -> [f32; TOGETHER] {
+    let [sum_1, difference_1] = [m[1] + m[2], m[1] - m[2]];
+    let [sum_2, difference_2] = [m[3] + m[4], m[3] - m[4]];
+    [
+        m[0] + sum_1 + sum_2,
+        difference_1 + 2.0 * difference_2,
+        sum_1 + 4.0 * sum_2,
+        difference_1 + 8.0 * difference_2 + m[5],
+    ]
+}
+
+/// Whether a convolution is of the kind that is computed so.
+pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
+    let is_three = |axis: &Axis| (axis.kernel, axis.stride, axis.dilation) == (TAPS, 1, 1);
+    path == path.of_32_bits()
+        && convolution.axes.iter().all(is_three)
+        && convolution.groups == 1
+        && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
+}
+
+/// Rows of images, transformed.
+pub(crate) struct Points {
+    /// `[rows, N, points, runs, C, lanes]`.
+    values: Vec<f32>,
+    n_images: usize,
+    n_channels: usize,
+    n_runs: usize,
+    lanes: usize,
+}
+
+impl Points {
+    /// Of rows `x` `[N, C, rows, W]`, for an output of `width` columns whose first lies `left` columns before that of `x`, plus
+    /// one.
+    pub(crate) fn new(
+        path: Path,
+        x: &[f32],
+        [n_images, n_channels, n_rows, w]: [usize; 4],
+        left: usize,
+        width: usize,
+    ) -> Self {
+        assert_eq!(x.len(), n_images * n_channels * n_rows * w);
+        let lanes = path.run_block().lanes;
+        let n_runs = width.div_ceil(TOGETHER * lanes);
+        let of_row = n_images * Self::n_values(path, n_channels, width);
+        let write = |all: &mut [f32]| {
+            all.par_chunks_mut((of_row / n_images).max(1)).enumerate().for_each(|(at, points)| {
+                let [row, image] = [at / n_images, at % n_images];
+                let line = |channel: usize| &x[((image * n_channels + channel) * n_rows + row) * w..][..w];
+                match lanes {
+                    16 => vectorized!(transform_row::<16>(line, left, n_channels, points)),
+                    _ => vectorized!(transform_row::<8>(line, left, n_channels, points)),
+                }
+            });
+        };
+        // SAFETY: every number is written, and none is read.
+        let values = unsafe { buffer::written(n_rows * of_row, write) };
+        Self { values, n_images, n_channels, n_runs, lanes }
+    }
+
+    /// Values of a row of an image.
+    pub(crate) fn n_values(path: Path, n_channels: usize, width: usize) -> usize {
+        let lanes = path.run_block().lanes;
+        POINTS * width.div_ceil(TOGETHER * lanes) * n_channels * lanes
+    }
+
+    /// A row of an image, `[points, runs, C, lanes]`.
+    fn row(&self, row: usize, image: usize) -> &[f32] {
+        let of_row = POINTS * self.n_runs * self.n_channels * self.lanes;
+        &self.values[(row * self.n_images + image) * of_row..][..of_row]
+    }
+}
+
+/// The points `[points, runs, C, LANES]` of a row, of which `line` gives each channel.
+#[inline(always)]
+fn transform_row<'a, const LANES: usize>(
+    line: impl Fn(usize) -> &'a [f32],
+    left: usize,
+    n_channels: usize,
+    points: &mut [f32],
+) {
+    let of_point = points.len() / POINTS;
+    // Pixels that a run's columns depend on.
+    let n_seen = TOGETHER * LANES + TAPS - 1;
+    for run in 0..of_point / (n_channels * LANES) {
+        // The first of them, counted from where the zeros on the left begin.
+        let first = run * TOGETHER * LANES;
+        for channel in 0..n_channels {
+            let line = line(channel);
+            let mut at_edge = [0.0; TOGETHER * MAX_LANES + TAPS - 1];
+            let seen = first.checked_sub(left).and_then(|first| line.get(first..first + n_seen));
+            let window = seen.unwrap_or_else(|| {
+                let end = (first + n_seen).saturating_sub(left).min(line.len());
+                let zeros = left.saturating_sub(first);
+                let begin = (first + zeros - left).min(end);
+                at_edge[zeros..][..end - begin].copy_from_slice(&line[begin..end]);
+                &at_edge[..n_seen]
+            });
+            let mut made = [[0.0; LANES]; POINTS];
+            for j in 0..LANES {
+                let d = transform_input(std::array::from_fn(|p| window[TOGETHER * j + p]));
+                (0..POINTS).for_each(|point| made[point][j] = d[point]);
+            }
+            let to = (run * n_channels + channel) * LANES;
+            for (point, made) in made.iter().enumerate() {
+                points[point * of_point + to..][..LANES].copy_from_slice(made);
+            }
+        }
+    }
+}
+
+/// A row of the input: rows of some points, one after the other along the channels, or zeros.
+pub(crate) type Line<'a> = Option<Vec<(&'a Points, usize)>>;
+
+/// What is done to each channel of the sums.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct After<'a> {
+    /// Is added, if there is any.
+    pub(crate) bias: &'a [f32],
+    /// By which what is not positive is multiplied after that, if there are any: one for each channel, or one for all.
+    pub(crate) slopes: &'a [f32],
+}
+
+impl After<'_> {
+    fn of_channel(&self, channel: usize) -> [f32; 2] {
+        let slope = if self.slopes.len() == 1 { self.slopes.first() } else { self.slopes.get(channel) };
+        [self.bias.get(channel).copied().unwrap_or(0.0), slope.copied().unwrap_or(1.0)]
+    }
+}
+
+/// Weights, transformed and packed.
+pub(crate) struct Rows {
+    block: RunBlock,
+    n_in: usize,
+    n_out: usize,
+    /// `[points, blocks of outputs, taps, in, outputs of a block]`.
+    weights: Vec<f32>,
+}
+
+impl Rows {
+    /// Of `w`, `[out, in, 3, 3]`.
+    pub(crate) fn new(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+        let [n_in, n_out] = convolution.channels;
+        let block = path.run_block();
+        let n_blocks = n_out.div_ceil(block.rows);
+        let size = TAPS * n_in * block.rows;
+        let mut weights = vec![0.0; POINTS * n_blocks * size];
+        for (o, w) in w.chunks_exact(n_in * TAPS * TAPS).enumerate() {
+            for (i, w) in w.as_chunks::<{ TAPS * TAPS }>().0.iter().enumerate() {
+                for (tap, w) in w.as_chunks::<TAPS>().0.iter().enumerate() {
+                    for (point, value) in transform_weights(w.map(f64::from)).into_iter().enumerate() {
+                        let panel = (point * n_blocks + o / block.rows) * size;
+                        weights[panel + (tap * n_in + i) * block.rows + o % block.rows] = value as f32;
+                    }
+                }
+            }
+        }
+        Self { block, n_in, n_out, weights }
+    }
+
+    pub(crate) fn n_values(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// The convolution of `x` `[N, in, H, W]` to `y` `[N, out, H', W']`.
+    pub(crate) fn run(&self, path: Path, convolution: &Convolution, x: &[f32], y: &mut [f32]) {
+        let [vertical, horizontal] = convolution.axes;
+        let shape = [convolution.batch, self.n_in, vertical.input, horizontal.input];
+        let points = Points::new(path, x, shape, horizontal.padding, horizontal.output);
+        let line = |row: usize| {
+            let row = row.checked_sub(vertical.padding).filter(|row| *row < vertical.input)?;
+            Some(vec![(&points, row)])
+        };
+        let lines: Vec<Line<'_>> = (0..vertical.output + TAPS - 1).map(line).collect();
+        self.convolve(&lines, convolution.batch, horizontal.output, After::default(), y);
+    }
+
+    /// `y` `[N, out, rows, width]` from as many `lines` of the input and two more.
+    pub(crate) fn convolve(&self, lines: &[Line<'_>], n_images: usize, width: usize, after: After<'_>, y: &mut [f32]) {
+        let RunBlock { runs, lanes, .. } = self.block;
+        let n_rows = lines.len() - (TAPS - 1);
+        assert_eq!(y.len(), n_images * self.n_out * n_rows * width);
+        let n_channels = |parts: &Vec<(&Points, usize)>| parts.iter().map(|(part, _)| part.n_channels).sum::<usize>();
+        assert!(lines.iter().flatten().all(|parts| n_channels(parts) == self.n_in), "lines have the weights' channels");
+        if y.is_empty() {
+            return;
+        }
+        let columns = TOGETHER * lanes;
+        let n_runs = width.div_ceil(columns);
+        // Places in an image: a run of a row, with what belongs there of each channel.
+        for (image, y) in y.chunks_exact_mut(self.n_out * n_rows * width).enumerate() {
+            let mut places: Vec<Vec<&mut [f32]>> = Vec::with_capacity(n_rows * n_runs);
+            places.resize_with(n_rows * n_runs, || Vec::with_capacity(self.n_out));
+            for (at, row) in y.chunks_exact_mut(width).enumerate() {
+                let places = places[at % n_rows * n_runs..].iter_mut();
+                places.zip(row.chunks_mut(columns)).for_each(|(place, part)| place.push(part));
+            }
+            let zeros = vec![0.0; self.n_in * lanes];
+            places.par_chunks_mut(runs).enumerate().for_each(|(block, places)| {
+                self.block(lines, [image, block * runs, n_runs], &zeros, after, places);
+            });
+        }
+    }
+
+    /// The places from `first` on, no more than a block has runs.
+    fn block(
+        &self,
+        lines: &[Line<'_>],
+        [image, first, n_runs]: [usize; 3],
+        zeros: &[f32],
+        after: After<'_>,
+        places: &mut [Vec<&mut [f32]>],
+    ) {
+        let RunBlock { rows, runs, lanes, .. } = self.block;
+        let n_blocks = self.n_out.div_ceil(rows);
+        let panel = TAPS * self.n_in * rows;
+        let mut sums = Buffer::<f32>::of(POINTS * n_blocks * rows * runs * lanes);
+        let of_point = sums.len() / POINTS;
+        let parts: Vec<usize> = match lines.iter().flatten().next() {
+            Some(parts) => parts.iter().map(|(part, _)| part.n_channels).collect(),
+            None => vec![self.n_in],
+        };
+        let mut segments = Vec::with_capacity(TAPS * parts.len());
+        for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
+            segments.clear();
+            for tap in 0..TAPS {
+                for (p, &n_channels) in parts.iter().enumerate() {
+                    let values = |i: usize| {
+                        // A last block that is not full computes some columns again.
+                        let place = first + i.min(places.len() - 1);
+                        let [row, run] = [place / n_runs, place % n_runs];
+                        match &lines[row + tap] {
+                            Some(parts) => {
+                                let (points, row) = parts[p];
+                                let of_run = n_channels * lanes;
+                                &points.row(row, image)[(point * n_runs + run) * of_run..][..of_run]
+                            }
+                            None => &zeros[..n_channels * lanes],
+                        }
+                    };
+                    let of_part: [&[f32]; RunBlock::MAX_RUNS] = std::array::from_fn(values);
+                    segments.extend((0..n_channels).step_by(DEPTH).map(|channel| {
+                        let depth = DEPTH.min(n_channels - channel);
+                        Segment { depth, runs: of_part.map(|run| &run[channel * lanes..][..depth * lanes]) }
+                    }));
+                }
+            }
+            let weights = &self.weights[point * n_blocks * panel..][..n_blocks * panel];
+            let mut done = 0;
+            for segment in &segments {
+                let blocks = weights.chunks_exact(panel).zip(sums.chunks_exact_mut(rows * runs * lanes));
+                for (weights, sums) in blocks {
+                    self.block.multiply(segment, &weights[done * rows..], sums, done > 0);
+                }
+                done += segment.depth;
+            }
+        }
+        for (i, place) in places.iter_mut().enumerate() {
+            for (o, to) in place.iter_mut().enumerate() {
+                let sums = &sums[(o * runs + i) * lanes..];
+                let after = after.of_channel(o);
+                match lanes {
+                    16 => vectorized!(write::<16>(sums, of_point, after, to)),
+                    _ => vectorized!(write::<8>(sums, of_point, after, to)),
+                }
+            }
+        }
+    }
+}
+
+/// The columns of a run from their points, which are `distance` apart, plus `bias`, times `slope` where not positive.
+#[inline(always)]
+fn write<const LANES: usize>(sums: &[f32], distance: usize, [bias, slope]: [f32; 2], to: &mut [f32]) {
+    let point = |point: usize| -> &[f32; LANES] { sums[point * distance..].first_chunk().unwrap_or(&[0.0; LANES]) };
+    let points: [&[f32; LANES]; POINTS] = std::array::from_fn(point);
+    let mut made = [0.0; TOGETHER * MAX_LANES];
+    for j in 0..LANES {
+        let y = transform_output(std::array::from_fn(|point| points[point][j]));
+        let y = y.map(|y| y + bias).map(|y| if y > 0.0 { y } else { slope * y });
+        made[TOGETHER * j..][..TOGETHER].copy_from_slice(&y);
+    }
+    to.copy_from_slice(&made[..to.len()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_neighbours_come_from_six_products() {
+        let d = [0.5f32, -1.0, 2.0, 0.25, -0.75, 1.5];
+        let g = [0.3f64, -0.2, 0.7];
+        let points: [f32; POINTS] = {
+            let (d, g) = (transform_input(d), transform_weights(g));
+            std::array::from_fn(|i| d[i] * g[i] as f32)
+        };
+        for (x, y) in transform_output(points).into_iter().enumerate() {
+            let expected: f64 = (0..TAPS).map(|tap| f64::from(d[x + tap]) * g[tap]).sum();
+            assert!((f64::from(y) - expected).abs() < 1e-6, "{x}: {y} {expected}");
+        }
+    }
+}
