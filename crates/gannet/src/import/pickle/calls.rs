@@ -33,7 +33,8 @@ impl Machine<'_> {
         let global = Global::find(module, name).ok_or_else(|| {
             let [module, name] = [module, name].map(|text| text.chars().take(80).collect::<String>());
             format!(
-                "it calls for `{}`, which is no part of a tensor and is not run",
+                "it calls for `{}`, which is no part of a tensor and is not run; accepted: tensors by name, as \
+                 torch.save(model.state_dict(), ...) writes them",
                 format!("{module}.{name}").escape_debug()
             )
         })?;
