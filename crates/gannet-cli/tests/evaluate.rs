@@ -257,6 +257,14 @@ fn pairs_of_equal_names_are_compared_one_by_one() {
     assert!(means[0]["mean"].is_null() && means[0]["n_equal"] == 2, "{printed}");
     let near = |figures: &serde_json::Value, value: f64| (figures["mean"].as_f64().unwrap() - value).abs() < 1e-9;
     assert!(near(&means[1], 1.0) && near(&means[2], 1.0) && near(&means[3], 0.0), "{printed}");
+    // What is transparent is compared as white, whatever hides behind it.
+    for (side, hidden) in [("clear", 0), ("white", 255)] {
+        fs::create_dir_all(folder.join(side)).unwrap();
+        let picture = image::RgbaImage::from_pixel(16, 16, image::Rgba([hidden, hidden, hidden, 0]));
+        picture.save(folder.join(side).join("a.png")).unwrap();
+    }
+    let [printed, _] = succeed(folder, "evaluate --input1 clear --input2 white --metrics psnr --json");
+    assert!(printed.contains("\"n_equal\":1"), "{printed}");
     image::GrayImage::new(30, 28).save(folder.join("some/00003.png")).unwrap();
     refuse(folder, words, &["psnr: `00003` is 1x28x28 and its partner 1x28x30; accepted: one size"]);
 }

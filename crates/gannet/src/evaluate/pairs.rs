@@ -11,7 +11,7 @@ use super::measurement::{Figures, Measurement};
 use super::subject::{Pictures, Subject};
 use super::trial::Trial;
 use crate::data::PictureFiles;
-use crate::image::{Picture, Shape, to_unit};
+use crate::image::{Fit, Picture, Shape, conform, to_unit};
 use crate::metric::interval::mean_and_deviation;
 use crate::metric::ms_ssim::ms_ssim;
 use crate::metric::perceptual;
@@ -131,10 +131,15 @@ struct Pairs<'a> {
 }
 
 impl Pairs<'_> {
-    /// The picture that is judged, and its partner.
+    /// The picture that is judged, and its partner, over white where they are transparent: what hides there is no picture's.
     fn read(&self, pair: &Pair) -> Result<[Picture; 2]> {
-        let [fake, real] = [0, 1].map(|side| self.sides[side].read(pair.places[side]));
-        Ok([fake?, real?])
+        let read = |side: usize| {
+            let picture = self.sides[side].read(pair.places[side])?;
+            let shape = picture.shape();
+            let n_colours = if shape.channels == 4 { 3 } else { shape.channels };
+            Ok(conform(picture, Shape { channels: n_colours, ..shape }, Fit::Stretch))
+        };
+        Ok([read(0)?, read(1)?])
     }
 }
 
