@@ -95,8 +95,8 @@ pub(super) fn open(blobs: Box<dyn Blobs>, config: &DataConfig) -> Result<Arc<dyn
     Ok(Arc::new(PictureSet::new(blobs, scan, labels, config, &opening)))
 }
 
-/// The pictures called `name`, which the script `data/NAME.sh` fetches.
-pub(super) fn open_installed(name: &str, config: &DataConfig) -> Result<Arc<dyn Dataset>> {
+/// The pictures called `name`, which the `script` of that name in `data/` fetches.
+pub(super) fn open_installed(name: &str, script: &str, config: &DataConfig) -> Result<Arc<dyn Dataset>> {
     let folders: Vec<_> = installed::folders(name).into_iter().filter(|folder| folder.ends_with(name)).collect();
     match folders.iter().find(|folder| folder.is_dir()) {
         Some(folder) => open(Box::new(Folder::list(folder)?), config),
@@ -104,7 +104,7 @@ pub(super) fn open_installed(name: &str, config: &DataConfig) -> Result<Arc<dyn 
             let places: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
             let places = places.join(", ");
             let reason =
-                format!("the {name} are in none of these folders: {places}; `bash data/{name}.sh` fetches them");
+                format!("the {name} are in none of these folders: {places}; `bash data/{script}.sh` fetches them");
             Err(Error::setting(reason))
         }
     }

@@ -44,7 +44,17 @@ pub const SETS: &[SetEntry] = &[
     SetEntry {
         name: "photographs",
         summary: "15 photographs of 1 to 16 megapixels, to be enlarged or repaired; `data/photographs.sh` fetches them",
-        open: |config, _| pictures::open_installed("photographs", config),
+        open: |config, _| pictures::open_installed("photographs", "photographs", config),
+    },
+    SetEntry {
+        name: "photographs-small",
+        summary: "12 of them at 640 pixels, sharp in every pixel, to learn enlarging from; `data/photographs.sh` fetches them",
+        open: |config, _| pictures::open_installed("photographs-small", "photographs", config),
+    },
+    SetEntry {
+        name: "brain",
+        summary: "140 pairs for translation: slices of a brain's magnetic resonance (A) and grey matter (B); `data/brain.sh` fetches them",
+        open: |config, _| two_sided::open_installed("brain", config),
     },
     SetEntry {
         name: "digits",
