@@ -70,8 +70,7 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// Of rows `x` `[N, C, rows, W]`, for an output of `width` columns whose first lies `left` columns before that of `x`, plus
-    /// one.
+    /// Of rows `x` `[N, C, rows, W]` with `left` zeros before them, for an output of `width` columns.
     pub(crate) fn new(
         path: Path,
         x: &[f32],
