@@ -11,7 +11,7 @@ use crate::path::{Block, GROUP, Path, vectorized};
 use crate::planes::{self, Planes, Runs};
 use crate::precision::Precision;
 use crate::product::{self, Left, Right};
-use crate::winograd::{self, Rows};
+use crate::winograd::Rows;
 
 /// Columns that make a task worth its planes.
 const TASK_COLUMNS: usize = 256;
@@ -22,16 +22,6 @@ const MIN_TASKS: usize = 8;
 /// `[out, in / groups, kernel, kernel]`, `y` `[N, out, H', W']`.
 pub fn forward(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) {
     Packed::forward(path, convolution, w).run(convolution, x, y);
-}
-
-/// The same as [`forward`] for convolutions of 3x3 of stride 1 with many channels, with half the products: for weights that
-/// stay, because these are transformed first. False, and nothing done, for others.
-pub fn forward_by_rows(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) -> bool {
-    let suits = winograd::suits(path, convolution);
-    if suits {
-        Packed::by_rows(path, convolution, w).run(convolution, x, y);
-    }
-    suits
 }
 
 /// The gradient of `x` from that of `y`, or the transposed convolution of `y`. The shapes are those of [`forward`].
@@ -62,7 +52,7 @@ impl Packed {
         Self { of, n_values: w.len() }
     }
 
-    /// For convolutions that [`winograd`] suits.
+    /// For convolutions that [`winograd`](crate::winograd) suits.
     pub(crate) fn by_rows(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
         let rows = Rows::new(path, convolution, w);
@@ -78,7 +68,7 @@ impl Packed {
         Self { of, n_values: w.len() }
     }
 
-    /// The weights of a convolution that [`winograd`] suits.
+    /// The weights of a convolution that [`winograd`](crate::winograd) suits.
     pub(crate) fn rows(&self) -> Option<&Rows> {
         match &self.of {
             Of::Rows(_, rows) => Some(rows),

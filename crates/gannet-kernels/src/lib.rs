@@ -43,7 +43,7 @@ mod pointwise;
 mod tensors;
 
 #[cfg(feature = "kernels")]
-pub use convolution::{forward, forward_by_rows, input_gradient, weight_gradient};
+pub use convolution::{forward, input_gradient, weight_gradient};
 #[cfg(feature = "kernels")]
 pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
@@ -59,3 +59,5 @@ pub use tensors::{
     TOGETHER, adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights,
     leaky_relu, leaky_relu_tangent, squared_norm, tanh,
 };
+#[cfg(feature = "kernels")]
+pub use winograd::forward_by_rows;

@@ -59,6 +59,17 @@ pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
         && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
 }
 
+/// What [`forward`](crate::forward) computes, for convolutions of 3x3 of stride 1 with many channels, with half the products.
+/// False, and nothing done, for others.
+pub fn forward_by_rows(path: Path, convolution: &Convolution, x: &[f32], w: &[f32], y: &mut [f32]) -> bool {
+    assert_eq!(w.len(), convolution.n_weights());
+    let suits = suits(path, convolution);
+    if suits {
+        Rows::new(path, convolution, w).run(path, convolution, x, y);
+    }
+    suits
+}
+
 /// Rows of images, transformed.
 pub(crate) struct Points {
     /// `[rows, N, points, runs, C, lanes]`.
