@@ -9,15 +9,15 @@ use crate::{Error, Result};
 
 /// Pixels that a strip has where memory allows: enough to keep all threads busy, few enough to stay in their caches.
 const STRIP_PIXELS: usize = 1 << 11;
-/// The fewest rows of a strip that are not slow.
-const MIN_ROWS: usize = 4;
+/// The fewest rows of a strip.
+const MIN_ROWS: usize = 1;
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
 /// Memory that is used at most, in bytes, however much is free: more would make nothing faster.
-const MOST_BYTES: u64 = 1_200_000_000;
-/// Bytes for a value: measured peaks were about twice the four that it has, for what is copied and what an allocator
-/// leaves unused between blocks of many sizes.
-const BYTES_OF_VALUE: u64 = 8;
+const MOST_BYTES: u64 = 1_900_000_000;
+/// Bytes for a value: the four that it has, and what is copied and what an allocator leaves unused between blocks of many
+/// sizes.
+const BYTES_OF_VALUE: u64 = 6;
 
 /// A picture as bands of columns, each computed in strips of rows.
 #[derive(Clone, Debug, PartialEq)]
