@@ -15,9 +15,8 @@ const MIN_ROWS: usize = 1;
 const MIN_BAND: usize = 32;
 /// Memory that is used at most, in bytes, however much is free: more would make nothing faster.
 const MOST_BYTES: u64 = 1_900_000_000;
-/// Bytes for a value: the four that it has, and what is copied and what an allocator leaves unused between blocks of many
-/// sizes.
-const BYTES_OF_VALUE: u64 = 6;
+/// Bytes for a value; what is copied besides is counted in values.
+const BYTES_OF_VALUE: u64 = 4;
 
 /// A picture as bands of columns, each computed in strips of rows.
 #[derive(Clone, Debug, PartialEq)]
