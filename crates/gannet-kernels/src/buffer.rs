@@ -81,3 +81,48 @@ pub(crate) unsafe fn written(n: usize, write: impl FnOnce(&mut [f32])) -> Vec<f3
     }
     numbers
 }
+
+/// Numbers from the start of a cache line.
+#[derive(Default)]
+pub(crate) struct Aligned(Vec<CacheLine>);
+
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+struct CacheLine([f32; LINE]);
+
+impl Aligned {
+    /// `n` numbers that `write` writes.
+    ///
+    /// # Safety
+    /// `write` writes every one of them, and reads none before.
+    pub(crate) unsafe fn written(n: usize, write: impl FnOnce(&mut [f32])) -> Self {
+        assert!(n.is_multiple_of(LINE), "cache lines are whole");
+        let mut lines: Vec<CacheLine> = Vec::with_capacity(n / LINE);
+        // SAFETY: the memory is there, any bits are a number, and the caller vouches for what is done with them.
+        unsafe {
+            write(std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), n));
+            lines.set_len(n / LINE);
+        }
+        Self(lines)
+    }
+
+    pub(crate) fn zeros(n: usize) -> Self {
+        Self(vec![CacheLine::default(); n.div_ceil(LINE)])
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: lines are nothing but numbers.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * LINE) }
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and the lines are borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * LINE) }
+    }
+}

@@ -94,6 +94,19 @@ impl Pair {
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
+
+    /// A number as the sum of two of bf16, but for some 2^-17 of it.
+    #[inline(always)]
+    pub(crate) fn halves(number: f32) -> [u16; 2] {
+        let upper = Self::value(number);
+        [upper, Self::value(number - f32::from_bits(u32::from(upper) << 16))]
+    }
+
+    /// The number that has these bits.
+    #[inline(always)]
+    pub(crate) fn word(self) -> f32 {
+        f32::from_bits(self.0)
+    }
 }
 
 impl Cell for Pair {

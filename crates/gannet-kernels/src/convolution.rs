@@ -46,7 +46,7 @@ impl Packed {
     pub(crate) fn forward(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
         let of = match path.precision() {
-            Precision::F32 => Of::Numbers(correlation(path, convolution, w)),
+            Precision::F32 | Precision::Halved => Of::Numbers(correlation(path, convolution, w)),
             Precision::Bf16 => Of::Pairs(correlation(path, convolution, w)),
         };
         Self { of, n_values: w.len() }
@@ -62,7 +62,7 @@ impl Packed {
     pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
         let of = match path.precision() {
-            Precision::F32 => Of::Numbers(adjoint(path, convolution, w)),
+            Precision::F32 | Precision::Halved => Of::Numbers(adjoint(path, convolution, w)),
             Precision::Bf16 => Of::Pairs(adjoint(path, convolution, w)),
         };
         Self { of, n_values: w.len() }

@@ -3,7 +3,8 @@
 //!
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
-//! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that were packed.
+//! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps
+//! weights that were packed.
 //! `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers
 //! these as functions that fall back to Burn's own operations on other devices.
 //!
@@ -48,7 +49,7 @@ pub use convolution::{forward, input_gradient, weight_gradient};
 pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
-pub use lines::{Line, PreparedRows, conv2d_lines, takes_lines};
+pub use lines::{Line, LineForm, PreparedRows, conv2d_lines, takes_lines};
 #[cfg(feature = "mimalloc")]
 pub use memory::{keep_freed_memory, take_small_pages};
 #[cfg(feature = "kernels")]
@@ -57,7 +58,7 @@ pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
     TOGETHER, adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights,
-    leaky_relu, leaky_relu_tangent, squared_norm, tanh,
+    keeping_weights_of_columns, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
 };
 #[cfg(feature = "kernels")]
 pub use winograd::forward_by_rows;

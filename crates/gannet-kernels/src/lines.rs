@@ -17,6 +17,34 @@ use crate::{
     winograd::{self, After, Points},
 };
 
+/// How rows are prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineForm {
+    #[cfg(feature = "kernels")]
+    path: Path,
+}
+
+impl LineForm {
+    /// For inputs whose `parts` have so many channels, by the precision of the scope.
+    pub fn new(parts: impl IntoIterator<Item = usize>) -> Self {
+        #[cfg(feature = "kernels")]
+        return Self { path: winograd::path(Precision::current(), parts) };
+        #[cfg(not(feature = "kernels"))]
+        return {
+            let _ = parts;
+            Self {}
+        };
+    }
+
+    /// Numbers that a row takes.
+    pub fn n_values(self, n_channels: usize, width: usize) -> usize {
+        #[cfg(feature = "kernels")]
+        return Points::n_values(self.path, n_channels, width);
+        #[cfg(not(feature = "kernels"))]
+        return n_channels * width;
+    }
+}
+
 /// Rows `[N, C, rows, W]`, prepared.
 pub struct PreparedRows(Prepared);
 
@@ -34,24 +62,17 @@ pub type Line<'a> = Option<Vec<(&'a PreparedRows, usize)>>;
 
 impl PreparedRows {
     /// Of `rows`, for convolutions of 3x3 that keep the width.
-    pub fn new(rows: &Tensor<4>) -> Self {
+    pub fn new(rows: &Tensor<4>, form: LineForm) -> Self {
         #[cfg(feature = "kernels")]
         if is_served(rows.device()) {
             let dims = rows.dims();
             let rows = extension::primitive(rows);
             let values = rows.as_slice::<f32>().unwrap_or_default();
-            let points = Points::new(Path::best(Precision::F32), values, dims, 1, dims[3]);
+            let points = Points::new(form.path, values, dims, 1, dims[3]);
             return Self(Prepared::Points(points));
         }
+        let _ = form;
         Self(Prepared::Rows(rows.clone()))
-    }
-
-    /// Numbers that a row takes.
-    pub fn n_values(n_channels: usize, width: usize) -> usize {
-        #[cfg(feature = "kernels")]
-        return Points::n_values(Path::best(Precision::F32), n_channels, width);
-        #[cfg(not(feature = "kernels"))]
-        return n_channels * width;
     }
 }
 
@@ -77,12 +98,14 @@ pub fn conv2d_lines(
             Axis { input: width, output: width, kernel: kernel_w, stride: 1, padding: 1, dilation: 1 },
         ];
         let convolution = Convolution { batch: n_images, channels: [n_in, n_out], groups: 1, axes };
-        let path = extension::path(&convolution, Precision::F32);
+        extension::count(&convolution);
+        let points: Vec<winograd::Line<'_>> = lines.iter().map(|line| line.as_ref().map(points)).collect();
+        let Some((first, _)) = points.iter().flatten().flatten().next() else { panic!("a line is in the image") };
+        let path = first.path;
         assert!(winograd::suits(path, &convolution), "lines are for weights of 3x3");
         let packed = packs::packed(Layout::Rows, path, &convolution, &extension::primitive(weight));
         let bias = bias.map(extension::primitive);
         let bias = bias.as_ref().and_then(|bias| bias.as_slice::<f32>());
-        let points: Vec<winograd::Line<'_>> = lines.iter().map(|line| line.as_ref().map(points)).collect();
         let after = After { bias: bias.unwrap_or_default(), slopes };
         let kernel = |y: &mut [f32]| {
             let Some(rows) = packed.rows() else { unreachable!("that is how they were packed") };

@@ -40,21 +40,33 @@ struct Pack {
 /// Values of all that is kept, 192 MB, beside the weights themselves.
 const MAX_VALUES: usize = 48 << 20;
 
+/// What is kept of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    Nothing,
+    /// Of all, for convolutions that compute every column by itself.
+    Taps,
+    /// The same, but for convolutions by rows wherever these are possible.
+    Rows,
+}
+
 thread_local! {
-    static IS_KEEPING: Cell<bool> = const { Cell::new(false) };
+    static KEEPING: Cell<Keeping> = const { Cell::new(Keeping::Nothing) };
 }
 
-/// Does `work`, whose convolutions keep their packed weights for the next time.
-pub(crate) fn keeping<T>(work: impl FnOnce() -> T) -> T {
-    let before = IS_KEEPING.replace(true);
-    let result = work();
-    IS_KEEPING.set(before);
-    result
-}
+impl Keeping {
+    /// Does `work`, whose convolutions keep this of their weights for the next time.
+    pub(crate) fn scope<T>(self, work: impl FnOnce() -> T) -> T {
+        let before = KEEPING.replace(self);
+        let result = work();
+        KEEPING.set(before);
+        result
+    }
 
-/// Whether this thread is within [`keeping`].
-pub(crate) fn is_keeping() -> bool {
-    IS_KEEPING.get()
+    /// That of the scope this thread is in.
+    pub(crate) fn current() -> Self {
+        KEEPING.get()
+    }
 }
 
 static KEPT: Mutex<VecDeque<Pack>> = Mutex::new(VecDeque::new());
@@ -67,7 +79,7 @@ pub(crate) fn packed(layout: Layout, path: Path, convolution: &Convolution, weig
         Layout::Taps(Way::Forth) => Packed::forward(path, convolution, values),
         Layout::Taps(Way::Back) => Packed::input_gradient(path, convolution, values),
     };
-    if !is_keeping() {
+    if Keeping::current() == Keeping::Nothing {
         return Arc::new(pack());
     }
     let any_size = |axis: Axis| Axis { input: 0, output: 0, padding: 0, ..axis };

@@ -12,6 +12,10 @@ pub enum Precision {
     /// Numbers of 32 bits.
     #[default]
     F32,
+    /// Numbers of 32 bits, of which trained networks' convolutions of 3x3 with many channels multiply 17 bits each, as the sum
+    /// of two of bf16, where the machine is faster at these: two to three times, and the error of a sum is some 1e-5 of what
+    /// was added. No gradients are computed so.
+    Halved,
     /// Numbers rounded to bf16: the same range, 8 bits of precision. Where the machine has no products of these, of 32 bits.
     Bf16,
 }
@@ -20,7 +24,10 @@ impl Precision {
     /// Whether this machine has products of these numbers.
     pub fn is_available(self) -> bool {
         #[cfg(feature = "kernels")]
-        return crate::Path::best(self).precision() == self;
+        return match self {
+            Self::Halved => crate::Path::best(Self::Bf16).run_block().is_halved,
+            _ => crate::Path::best(self).precision() == self,
+        };
         #[cfg(not(feature = "kernels"))]
         return self == Self::F32;
     }

@@ -30,7 +30,15 @@ pub(crate) fn is_served(device: burn::tensor::Device) -> bool {
 /// half as much, but compute columns by [`TOGETHER`]: a value depends, in its last bits, on all that its four depend on.
 pub fn keeping_weights<T>(work: impl FnOnce() -> T) -> T {
     #[cfg(feature = "kernels")]
-    return crate::packs::keeping(work);
+    return crate::packs::Keeping::Rows.scope(work);
+    #[cfg(not(feature = "kernels"))]
+    return work();
+}
+
+/// The same with every column computed by itself.
+pub fn keeping_weights_of_columns<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "kernels")]
+    return crate::packs::Keeping::Taps.scope(work);
     #[cfg(not(feature = "kernels"))]
     return work();
 }

@@ -8,10 +8,12 @@
 
 use rayon::prelude::*;
 
-use crate::buffer::{self, Buffer};
+use crate::buffer::{Aligned, Buffer};
+use crate::cell::{Cell, Pair};
 use crate::geometry::{Axis, Convolution};
-use crate::lines::MIN_CHANNELS;
+use crate::lines::takes_lines;
 use crate::path::{Path, RunBlock, Segment, vectorized};
+use crate::precision::Precision;
 use crate::tensors::TOGETHER;
 
 /// Products for [`TOGETHER`] columns, and transformed values of each kind.
@@ -53,10 +55,20 @@ fn transform_output(m: [f32; POINTS]) -> [f32; TOGETHER] {
 /// Whether a convolution is of the kind that is computed so.
 pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
     let is_three = |axis: &Axis| (axis.kernel, axis.stride, axis.dilation) == (TAPS, 1, 1);
-    path == path.of_32_bits()
-        && convolution.axes.iter().all(is_three)
-        && convolution.groups == 1
-        && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
+    let [n_in, n_out] = convolution.channels;
+    let fits = if path.run_block().is_halved { are_halved([n_in]) } else { path.precision() == Precision::F32 };
+    fits && convolution.axes.iter().all(is_three) && convolution.groups == 1 && takes_lines([n_out, n_in, TAPS, TAPS])
+}
+
+/// Whether channels of the parts of an input can be multiplied in halves.
+fn are_halved(parts: impl IntoIterator<Item = usize>) -> bool {
+    parts.into_iter().all(|n_channels| n_channels.is_multiple_of(RunBlock::HALVED))
+}
+
+/// The path for a `precision`, where the parts of an input have so many channels.
+pub(crate) fn path(precision: Precision, parts: impl IntoIterator<Item = usize>) -> Path {
+    let is_halved = precision == Precision::Halved && precision.is_available() && are_halved(parts);
+    Path::best(if is_halved { Precision::Bf16 } else { Precision::F32 })
 }
 
 /// What [`forward`](crate::forward) computes, for convolutions of 3x3 of stride 1 with many channels, with half the products.
@@ -73,7 +85,8 @@ pub fn forward_by_rows(path: Path, convolution: &Convolution, x: &[f32], w: &[f3
 /// Rows of images, transformed.
 pub(crate) struct Points {
     /// `[rows, N, points, runs, C, lanes]`.
-    values: Vec<f32>,
+    values: Aligned,
+    pub(crate) path: Path,
     n_images: usize,
     n_channels: usize,
     n_runs: usize,
@@ -90,22 +103,23 @@ impl Points {
         width: usize,
     ) -> Self {
         assert_eq!(x.len(), n_images * n_channels * n_rows * w);
-        let lanes = path.run_block().lanes;
+        let RunBlock { lanes, is_halved, .. } = path.run_block();
         let n_runs = width.div_ceil(TOGETHER * lanes);
         let of_row = n_images * Self::n_values(path, n_channels, width);
         let write = |all: &mut [f32]| {
             all.par_chunks_mut((of_row / n_images).max(1)).enumerate().for_each(|(at, points)| {
                 let [row, image] = [at / n_images, at % n_images];
                 let line = |channel: usize| &x[((image * n_channels + channel) * n_rows + row) * w..][..w];
-                match lanes {
-                    16 => vectorized!(transform_row::<16>(line, left, n_channels, points)),
-                    _ => vectorized!(transform_row::<8>(line, left, n_channels, points)),
+                match (is_halved, lanes) {
+                    (true, _) => vectorized!(transform_row_in_halves::<16>(line, left, n_channels, points)),
+                    (false, 16) => vectorized!(transform_row::<16>(line, left, n_channels, points)),
+                    (false, _) => vectorized!(transform_row::<8>(line, left, n_channels, points)),
                 }
             });
         };
         // SAFETY: every number is written, and none is read.
-        let values = unsafe { buffer::written(n_rows * of_row, write) };
-        Self { values, n_images, n_channels, n_runs, lanes }
+        let values = unsafe { Aligned::written((n_rows * of_row).next_multiple_of(16), write) };
+        Self { values, path, n_images, n_channels, n_runs, lanes }
     }
 
     /// Values of a row of an image.
@@ -130,33 +144,66 @@ fn transform_row<'a, const LANES: usize>(
     points: &mut [f32],
 ) {
     let of_point = points.len() / POINTS;
-    // Pixels that a run's columns depend on.
-    let n_seen = TOGETHER * LANES + TAPS - 1;
     for run in 0..of_point / (n_channels * LANES) {
-        // The first of them, counted from where the zeros on the left begin.
-        let first = run * TOGETHER * LANES;
         for channel in 0..n_channels {
-            let line = line(channel);
-            let mut at_edge = [0.0; TOGETHER * MAX_LANES + TAPS - 1];
-            let seen = first.checked_sub(left).and_then(|first| line.get(first..first + n_seen));
-            let window = seen.unwrap_or_else(|| {
-                let end = (first + n_seen).saturating_sub(left).min(line.len());
-                let zeros = left.saturating_sub(first);
-                let begin = (first + zeros - left).min(end);
-                at_edge[zeros..][..end - begin].copy_from_slice(&line[begin..end]);
-                &at_edge[..n_seen]
-            });
-            let mut made = [[0.0; LANES]; POINTS];
-            for j in 0..LANES {
-                let d = transform_input(std::array::from_fn(|p| window[TOGETHER * j + p]));
-                (0..POINTS).for_each(|point| made[point][j] = d[point]);
-            }
+            let made = transform_run::<LANES>(line(channel), left, run);
             let to = (run * n_channels + channel) * LANES;
             for (point, made) in made.iter().enumerate() {
                 points[point * of_point + to..][..LANES].copy_from_slice(made);
             }
         }
     }
+}
+
+/// The same in halves: of every [`HALVED`](RunBlock::HALVED) channels the upper ones, then the lower ones.
+#[inline(always)]
+fn transform_row_in_halves<'a, const LANES: usize>(
+    line: impl Fn(usize) -> &'a [f32],
+    left: usize,
+    n_channels: usize,
+    points: &mut [f32],
+) {
+    let of_point = points.len() / POINTS;
+    let of_halves = RunBlock::HALVED / 2 * LANES;
+    for run in 0..of_point / (n_channels * LANES) {
+        for channel in (0..n_channels).step_by(2) {
+            let made = [channel, channel + 1].map(|channel| transform_run::<LANES>(line(channel), left, run));
+            let to = (run * n_channels + channel / RunBlock::HALVED * RunBlock::HALVED) * LANES
+                + channel % RunBlock::HALVED / 2 * LANES;
+            for point in 0..POINTS {
+                let points = &mut points[point * of_point + to..][..of_halves + LANES];
+                for lane in 0..LANES {
+                    let [[upper, lower], [other_upper, other_lower]] =
+                        [0, 1].map(|i| Pair::halves(made[i][point][lane]));
+                    points[lane] = Pair::join([upper, other_upper]).word();
+                    points[of_halves + lane] = Pair::join([lower, other_lower]).word();
+                }
+            }
+        }
+    }
+}
+
+/// The points of the columns of a run, of a `line` with `left` zeros before it.
+#[inline(always)]
+fn transform_run<const LANES: usize>(line: &[f32], left: usize, run: usize) -> [[f32; LANES]; POINTS] {
+    // Pixels that the columns depend on, and the first of them, counted from where the zeros on the left begin.
+    let n_seen = TOGETHER * LANES + TAPS - 1;
+    let first = run * TOGETHER * LANES;
+    let mut at_edge = [0.0; TOGETHER * MAX_LANES + TAPS - 1];
+    let seen = first.checked_sub(left).and_then(|first| line.get(first..first + n_seen));
+    let window = seen.unwrap_or_else(|| {
+        let end = (first + n_seen).saturating_sub(left).min(line.len());
+        let zeros = left.saturating_sub(first);
+        let begin = (first + zeros - left).min(end);
+        at_edge[zeros..][..end - begin].copy_from_slice(&line[begin..end]);
+        &at_edge[..n_seen]
+    });
+    let mut made = [[0.0; LANES]; POINTS];
+    for j in 0..LANES {
+        let d = transform_input(std::array::from_fn(|p| window[TOGETHER * j + p]));
+        (0..POINTS).for_each(|point| made[point][j] = d[point]);
+    }
+    made
 }
 
 /// A row of the input: rows of some points, one after the other along the channels, or zeros.
@@ -184,7 +231,7 @@ pub(crate) struct Rows {
     n_in: usize,
     n_out: usize,
     /// `[points, blocks of outputs, taps, in, outputs of a block]`.
-    weights: Vec<f32>,
+    weights: Aligned,
 }
 
 impl Rows {
@@ -194,14 +241,16 @@ impl Rows {
         let block = path.run_block();
         let n_blocks = n_out.div_ceil(block.rows);
         let size = TAPS * n_in * block.rows;
-        let mut weights = vec![0.0; POINTS * n_blocks * size];
+        let mut weights = Aligned::zeros(POINTS * n_blocks * size);
         for (o, w) in w.chunks_exact(n_in * TAPS * TAPS).enumerate() {
-            for (i, w) in w.as_chunks::<{ TAPS * TAPS }>().0.iter().enumerate() {
-                for (tap, w) in w.as_chunks::<TAPS>().0.iter().enumerate() {
-                    for (point, value) in transform_weights(w.map(f64::from)).into_iter().enumerate() {
-                        let panel = (point * n_blocks + o / block.rows) * size;
-                        weights[panel + (tap * n_in + i) * block.rows + o % block.rows] = value as f32;
-                    }
+            let points = |i: usize, tap: usize| {
+                let w = &w[(i * TAPS + tap) * TAPS..][..TAPS];
+                transform_weights(std::array::from_fn(|column| f64::from(w[column]))).map(|value| value as f32)
+            };
+            for (i, tap) in (0..n_in).flat_map(|i| (0..TAPS).map(move |tap| (i, tap))) {
+                for (point, value) in points(i, tap).into_iter().enumerate() {
+                    let panel = &mut weights[(point * n_blocks + o / block.rows) * size..][..size];
+                    block.put(panel, [tap * n_in + i, o % block.rows], value);
                 }
             }
         }
@@ -261,7 +310,7 @@ impl Rows {
         after: After<'_>,
         places: &mut [Vec<&mut [f32]>],
     ) {
-        let RunBlock { rows, runs, lanes, .. } = self.block;
+        let RunBlock { rows, runs, lanes, is_halved, .. } = self.block;
         let n_blocks = self.n_out.div_ceil(rows);
         let panel = TAPS * self.n_in * rows;
         let mut sums = Buffer::<f32>::of(POINTS * n_blocks * rows * runs * lanes);
@@ -271,6 +320,8 @@ impl Rows {
             None => vec![self.n_in],
         };
         let mut segments = Vec::with_capacity(TAPS * parts.len());
+        // A block in halves takes long enough for its memory to come.
+        let at_once = if is_halved { usize::MAX } else { 1 };
         for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
             segments.clear();
             for tap in 0..TAPS {
@@ -297,12 +348,12 @@ impl Rows {
             }
             let weights = &self.weights[point * n_blocks * panel..][..n_blocks * panel];
             let mut done = 0;
-            for segment in &segments {
+            for segments in segments.chunks(at_once) {
                 let blocks = weights.chunks_exact(panel).zip(sums.chunks_exact_mut(rows * runs * lanes));
                 for (weights, sums) in blocks {
-                    self.block.multiply(segment, &weights[done * rows..], sums, done > 0);
+                    self.block.multiply(segments, &weights[done * rows..], sums, done > 0);
                 }
-                done += segment.depth;
+                done += segments.iter().map(|segment| segment.depth).sum::<usize>();
             }
         }
         for (i, place) in places.iter_mut().enumerate() {

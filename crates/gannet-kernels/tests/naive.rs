@@ -6,7 +6,7 @@ use gannet_kernels::{Axis, Convolution, Path, Precision, forward, forward_by_row
 use proptest::prelude::*;
 
 /// Error allowed, relative to the sum of absolute values of what is added.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 2e-5;
 
 /// Calls `add` with the index of an input, a weight and an output value, for all that belong together.
 fn each(c: &Convolution, mut add: impl FnMut(usize, usize, usize)) {
@@ -196,20 +196,27 @@ fn assert_by_rows(c: &Convolution, seed: u64) {
         sums[o][0] += product;
         sums[o][1] += product.abs();
     });
-    for &path in Path::available().iter().filter(|path| path.precision() == Precision::F32) {
+    for &path in Path::available() {
         let mut y = vec![f32::NAN; c.n_output()];
-        assert!(forward_by_rows(path, c, &x, &w, &mut y), "{path:?}, {c:?}");
-        assert_close("output by rows", c, path, &y, &sums);
+        let may_be_halved = c.channels[0].is_multiple_of(32);
+        let is_done = forward_by_rows(path, c, &x, &w, &mut y);
+        assert!(is_done || path.precision() == Precision::Bf16 && !may_be_halved, "{path:?}, {c:?}");
+        if is_done {
+            let error =
+                y.iter().zip(&sums).map(|(y, [sum, size])| (f64::from(*y) - sum).abs() / size).fold(0.0, f64::max);
+            eprintln!("{path:?} {error:e}");
+            assert_close("output by rows", c, path, &y, &sums);
+        }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_convolution_by_rows_equals_its_sums(
         height in 1usize..12, width in 1usize..90, above in 0usize..3, below in 0usize..3, left in 0usize..3,
-        right in 0usize..3, batch in 1usize..3, n_in in 16usize..22, n_out in 16usize..26, seed in any::<u32>(),
+        right in 0usize..3, batch in 1usize..3, n_in in prop_oneof![16usize..22, Just(32), Just(64)], n_out in 16usize..36, seed in any::<u32>(),
     ) {
         let axis = |size: usize, before: usize, behind: usize| {
             axis(size, 3, 1, [before + 3usize.saturating_sub(before + size + behind), behind], 1)

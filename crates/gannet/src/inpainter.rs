@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::degrade::Holes;
 use crate::image::{self, Fit, Picture, Shape};
 use crate::net::{GatedConfig, GatedGenerator};
-use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
+use crate::nn::{self, Init};
 use crate::random::Purpose;
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
@@ -106,7 +106,7 @@ impl Inpainter {
             Tensor::from_data(TensorData::new(values.to_vec(), [1, n, height, width]), &self.device)
         };
         let [picture, holes] = [tensor(picture, channels), tensor(holes, 1)];
-        let output = gannet_kernels::keeping_weights(|| self.network.forward(picture, holes));
+        let output = nn::in_use(|| self.network.forward(picture, holes));
         output.into_data().iter::<f32>().collect()
     }
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::Direction;
 use crate::image::{self, Fit, Picture, Shape};
 use crate::net::{self, TranslatorConfig};
-use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
+use crate::nn::{self, Init};
 use crate::random::{self, Purpose};
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
@@ -153,7 +153,7 @@ impl Translator {
         let source = TensorData::new(values, [1, shape.channels, shape.height, shape.width]);
         let mut noise = random::stream(seed, Purpose::Dropout, 0);
         let source = Tensor::from_data(source, &self.device);
-        let translated = gannet_kernels::keeping_weights(|| network.forward(source, &mut noise));
+        let translated = nn::in_use(|| network.forward(source, &mut noise));
         translated.into_data().iter::<f32>().collect()
     }
 

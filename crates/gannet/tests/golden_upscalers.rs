@@ -21,7 +21,9 @@ const TOLERANCE: f32 = 1e-4;
 /// Each with how far a pixel sees: a pixel for every 3x3 convolution of small images, four for a 9x9 one, and what those of
 /// large images come to, rounded up at every doubling.
 fn networks() -> [(&'static str, UpscalerConfig, usize); 4] {
-    let rrdb = |scale, blocks| UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks });
+    let rrdb = |scale, blocks| {
+        UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks, skip: false })
+    };
     [
         ("rrdb4", rrdb(4, 2), 34),
         ("rrdb2", rrdb(2, 1), 39),
@@ -74,7 +76,7 @@ fn a_network_is_known_by_its_tensors() {
         let from = strip(&golden, name);
         assert_eq!(UpscalerConfig::of(&strip(&from, "state")), Some(config.clone()), "{name}");
         let network = load(&config, &from, &Device::default());
-        assert_eq!(network.graph().reach(), reach, "{name}");
+        assert_eq!(network.graph().reach(false), reach, "{name}");
     }
     assert_eq!(UpscalerConfig::of(&strip(&golden, "nothing")), None);
 }
@@ -85,18 +87,19 @@ fn strips_of_any_height_equal_the_whole_picture_bit_for_bit() {
     let device = Device::default();
     let mut rng = gannet::random::stream(3, Purpose::Synthetic, 0);
     let golden = networks().map(|(name, config, _)| (name, load(&config, &strip(&golden, name), &device)));
-    // As many channels as convolutions of prepared lines want.
-    let wide = UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale: 2, width: 24, growth: 16, blocks: 1 });
-    let wide = ("wide", wide.init(&mut Init::new(0, Purpose::GeneratorWeights, &device)));
-    for (name, network) in golden.into_iter().chain([wide]) {
+    // As many channels as convolutions of lines want, and as many as those of lines in halves.
+    let wide = |name, width, growth| {
+        let config = RrdbConfig { channels: 3, scale: 2, width, growth, blocks: 1, skip: true };
+        (name, UpscalerConfig::Rrdb(config).init(&mut Init::new(0, Purpose::GeneratorWeights, &device)))
+    };
+    let all = golden.into_iter().chain([wide("lines", 24, 16), wide("halves", 32, 32)]);
+    for ((name, network), by_lines) in all.flat_map(|of| [(of.clone(), false), (of, true)]) {
         let graph = network.graph();
         let size @ [height, width] = [74, 22];
         let values = gannet::random::normal(&mut rng, 2 * 3 * height * width);
         let picture = Tensor::<4>::from_data(burn::tensor::TensorData::new(values, [2, 3, height, width]), &device);
-        let whole = gannet_kernels::keeping_weights(|| network.forward(picture.clone())).into_data();
-        let mut costs = vec![];
-        for rows in [2, 6, 16, 38, height] {
-            let mut strips = Strips::new(&graph, height);
+        let in_strips = |rows: usize| {
+            let mut strips = Strips::new(&graph, height, by_lines);
             let mut parts: Vec<Tensor<4>> = (0..height)
                 .step_by(rows)
                 .filter_map(|first| strips.push(picture.clone().narrow(2, first, rows.min(height - first))))
@@ -104,9 +107,15 @@ fn strips_of_any_height_equal_the_whole_picture_bit_for_bit() {
             while !strips.is_done() {
                 parts.extend(strips.flush());
             }
-            let bits = |data: burn::tensor::TensorData| data.iter::<f32>().map(f32::to_bits).collect::<Vec<_>>();
-            assert!(bits(Tensor::cat(parts, 2).into_data()) == bits(whole.clone()), "{name} in strips of {rows} rows");
-            costs.push(Strips::cost(&graph, size, rows));
+            Tensor::cat(parts, 2).into_data()
+        };
+        let bits = |data: burn::tensor::TensorData| data.iter::<f32>().map(f32::to_bits).collect::<Vec<_>>();
+        let whole = in_strips(height);
+        assert_close(name, &whole, &network.forward(picture.clone()).into_data(), TOLERANCE);
+        let mut costs = vec![];
+        for rows in [2, 6, 16, 38, height] {
+            assert!(bits(in_strips(rows)) == bits(whole.clone()), "{name} in strips of {rows} rows, lines: {by_lines}");
+            costs.push(Strips::cost(&graph, size, rows, by_lines));
         }
         assert!(costs[0].passing < costs[4].passing / 8, "{name}: {costs:?}");
         assert_eq!(costs[4].kept, 0, "{name}: a whole picture leaves nothing behind");

@@ -11,7 +11,7 @@ use burn::tensor::{DType, Shape, Tensor, TensorData};
 
 use crate::buffer;
 use crate::geometry::Convolution;
-use crate::packs::{self, Layout, Way};
+use crate::packs::{self, Keeping, Layout, Way};
 use crate::pointwise::{self, BatchNorm, Channels};
 use crate::step::AdamStep;
 use crate::winograd;
@@ -114,10 +114,9 @@ pub fn convolution_flops() -> u64 {
     FLOPS.load(Ordering::Relaxed)
 }
 
-/// The path for `convolution`, which is counted.
-pub(crate) fn path(convolution: &Convolution, precision: Precision) -> Path {
+/// Counts what `convolution` multiplies and adds.
+pub(crate) fn count(convolution: &Convolution) {
     FLOPS.fetch_add(convolution.flops(), Ordering::Relaxed);
-    Path::best(precision)
 }
 
 impl KernelOps for Flex {
@@ -134,7 +133,8 @@ impl KernelOps for Flex {
         let [n_in, _] = convolution.group_channels();
         let shape = Shape::new([convolution.channels[1], n_in, vertical.kernel, horizontal.kernel]);
         let kernel = |[x, y]: [&[f32]; 2], weight: &mut [f32]| {
-            weight_gradient(path(&convolution, precision), &convolution, x, y, weight)
+            count(&convolution);
+            weight_gradient(Path::best(precision), &convolution, x, y, weight)
         };
         run([x, y], shape, kernel)
     }
@@ -279,9 +279,14 @@ fn run<const N: usize>(
 impl Way {
     fn run(self, from: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
         assert!(weight.dtype() == DType::F32, "kernels are of 32-bit numbers");
-        let path = path(&convolution, precision);
-        let is_by_rows = self == Self::Forth && packs::is_keeping() && winograd::suits(path, &convolution);
-        let layout = if is_by_rows { Layout::Rows } else { Layout::Taps(self) };
+        count(&convolution);
+        let by_rows = winograd::path(precision, [convolution.channels[0]]);
+        let may_be_by_rows = self == Self::Forth && precision != Precision::Bf16 && Keeping::current() == Keeping::Rows;
+        let (layout, path) = if may_be_by_rows && winograd::suits(by_rows, &convolution) {
+            (Layout::Rows, by_rows)
+        } else {
+            (Layout::Taps(self), Path::best(precision))
+        };
         let packed = packs::packed(layout, path, &convolution, &weight.to_contiguous());
         let shape = shape(&convolution, if self == Self::Forth { 1 } else { 0 });
         run([from], shape, |[from], to| packed.run(&convolution, from, to))

@@ -4,7 +4,7 @@
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
 
-use super::GROUP;
+use super::{GROUP, RunBlock, Segment};
 use crate::cell::Pair;
 
 /// Rows and columns of a register.
@@ -120,6 +120,74 @@ pub(super) unsafe fn block<const TALL: usize>(
             asm!("tilestored [{a} + {row}], tmm2", "tilestored [{b} + {row}], tmm3",
                 a = in(reg) low, b = in(reg) low_wide, row = in(reg) row, options(nostack));
         }
+        asm!("tilerelease", options(nostack, nomem));
+    }
+}
+
+/// A block of 32 rows and two runs of 16 lanes, of numbers in halves: of the four products of their halves three, all but that
+/// of the lower ones.
+///
+/// # Safety
+/// See [`RunBlock::multiply`]; [`is_available`] has said yes.
+pub(super) unsafe fn block_of_runs(segments: &[Segment<'_>], mut left: *const f32, sums: *mut f32, is_more: bool) {
+    /// Words of a register.
+    const TILE: usize = SIDE * SIDE;
+    const ROW: usize = SIDE * size_of::<f32>();
+    const SUMS_ROW: usize = 2 * ROW;
+    // SAFETY: the registers are used by nothing else, and every access is within what the caller vouches for.
+    unsafe {
+        let [wide, low, low_wide] = [SIDE, 2 * TILE, 2 * TILE + SIDE].map(|at| sums.wrapping_add(at));
+        asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly));
+        if is_more {
+            asm!("tileloadd tmm0, [{a} + {row}]", "tileloadd tmm1, [{b} + {row}]",
+                "tileloadd tmm2, [{c} + {row}]", "tileloadd tmm3, [{d} + {row}]",
+                a = in(reg) sums, b = in(reg) wide, c = in(reg) low, d = in(reg) low_wide, row = in(reg) SUMS_ROW,
+                options(nostack, readonly));
+        } else {
+            asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
+        }
+        for segment in segments {
+            let [mut first, mut second] = [0, 1].map(|run: usize| segment.runs[run].as_ptr());
+            for _ in 0..segment.depth / RunBlock::HALVED {
+                asm!(
+                    // The upper halves of the left side, the lower ones of the right side.
+                    "tileloadd tmm4, [{left} + {row}]",
+                    "tileloadd tmm6, [{first} + {row} + 1024]",
+                    "tileloadd tmm7, [{second} + {row} + 1024]",
+                    "tileloadd tmm5, [{left} + {row} + 1024]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    // The upper halves of both.
+                    "tileloadd tmm6, [{first} + {row}]",
+                    "tileloadd tmm7, [{second} + {row}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    // The lower halves of the left side, the upper ones of the right side.
+                    "tileloadd tmm4, [{left} + {row} + 2048]",
+                    "tileloadd tmm5, [{left} + {row} + 3072]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    left = in(reg) left,
+                    first = in(reg) first,
+                    second = in(reg) second,
+                    row = in(reg) ROW,
+                    options(nostack, readonly),
+                );
+                left = left.add(4 * TILE);
+                first = first.add(2 * TILE);
+                second = second.add(2 * TILE);
+            }
+        }
+        asm!("tilestored [{a} + {row}], tmm0", "tilestored [{b} + {row}], tmm1",
+            "tilestored [{c} + {row}], tmm2", "tilestored [{d} + {row}], tmm3",
+            a = in(reg) sums, b = in(reg) wide, c = in(reg) low, d = in(reg) low_wide, row = in(reg) SUMS_ROW,
+            options(nostack));
         asm!("tilerelease", options(nostack, nomem));
     }
 }

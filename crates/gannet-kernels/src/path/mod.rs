@@ -56,7 +56,9 @@ pub(crate) struct RunBlock {
     pub(crate) rows: usize,
     pub(crate) runs: usize,
     pub(crate) lanes: usize,
-    run: RunSegment,
+    /// Whether numbers come [in halves](RunBlock::HALVED).
+    pub(crate) is_halved: bool,
+    run: RunSegments,
 }
 
 /// A part of the depth, with the right side's values for it: `[depth, lanes]` for each run.
@@ -66,21 +68,42 @@ pub(crate) struct Segment<'a> {
     pub(crate) runs: [&'a [f32]; RunBlock::MAX_RUNS],
 }
 
-/// A segment, its left side, sums, and whether they are added to what is there.
-type RunSegment = unsafe fn(&Segment<'_>, *const f32, *mut f32, bool);
+/// Segments, their left side, sums, and whether they are added to what is there.
+type RunSegments = unsafe fn(&[Segment<'_>], *const f32, *mut f32, bool);
 
 impl RunBlock {
     /// The most runs of any.
     pub(crate) const MAX_RUNS: usize = 3;
+    /// The depth of what is halved is a multiple of this. As many numbers then take as many words: their upper halves
+    /// `[HALVED / 2, lanes]`, of the left side `[rows / 16, 16, HALVED / 2]`, each a [`Pair`], and behind these the lower ones.
+    pub(crate) const HALVED: usize = 32;
 
-    /// `sums[row][run] = sum over k of left[k][row] run[k]`, lane by lane, added to what is there if `is_more`. `left` is
-    /// `[depth, rows]`.
+    /// Puts a number of the left side, which was zero, to its place in the depth and its row.
+    pub(crate) fn put(&self, left: &mut [f32], [k, row]: [usize; 2], number: f32) {
+        if !self.is_halved {
+            left[k * self.rows + row] = number;
+            return;
+        }
+        let of_halves = Self::HALVED / 2 * self.rows;
+        let first = k / Self::HALVED * 2 * of_halves;
+        let at = first + row * Self::HALVED / 2 + k % Self::HALVED / 2;
+        for (half, to) in Pair::halves(number).into_iter().zip([at, at + of_halves]) {
+            left[to] = f32::from_bits(left[to].to_bits() | u32::from(half) << (16 * (k % 2)));
+        }
+    }
+
+    /// `sums[row][run] = sum over k of left[k][row] run[k]`, lane by lane, added to what is there if `is_more`; k runs through
+    /// one of the `segments` after the other. `left` is `[depth, rows]`.
     #[inline]
-    pub(crate) fn multiply(&self, segment: &Segment<'_>, left: &[f32], sums: &mut [f32], is_more: bool) {
-        assert!(left.len() >= segment.depth * self.rows && sums.len() >= self.rows * self.runs * self.lanes);
-        assert!(segment.runs[..self.runs].iter().all(|run| run.len() >= segment.depth * self.lanes));
+    pub(crate) fn multiply(&self, segments: &[Segment<'_>], left: &[f32], sums: &mut [f32], is_more: bool) {
+        let depth: usize = segments.iter().map(|segment| segment.depth).sum();
+        assert!(left.len() >= depth * self.rows && sums.len() >= self.rows * self.runs * self.lanes);
+        for segment in segments {
+            assert!(segment.runs[..self.runs].iter().all(|run| run.len() >= segment.depth * self.lanes));
+            assert!(!self.is_halved || segment.depth.is_multiple_of(Self::HALVED));
+        }
         // SAFETY: the lengths were just checked, and a block is made only where its instructions exist.
-        unsafe { (self.run)(segment, left.as_ptr(), sums.as_mut_ptr(), is_more) }
+        unsafe { (self.run)(segments, left.as_ptr(), sums.as_mut_ptr(), is_more) }
     }
 }
 
@@ -144,7 +167,7 @@ impl Path {
     /// The path itself, or where it is one for bf16 the fastest for 32 bits.
     pub(crate) fn of_32_bits(self) -> Self {
         match self.precision() {
-            Precision::F32 => self,
+            Precision::F32 | Precision::Halved => self,
             Precision::Bf16 => Self::best(Precision::F32),
         }
     }
@@ -189,18 +212,21 @@ impl Path {
         }
     }
 
-    /// The block for sums over runs.
+    /// The block for sums over runs; with AMX, of numbers in halves.
     ///
     /// # Panics
     /// If this machine cannot run the path.
     pub(crate) fn run_block(self) -> RunBlock {
         self.assert_available();
-        match self.of_32_bits() {
+        let of = |rows, runs, lanes, run| RunBlock { rows, runs, lanes, is_halved: false, run };
+        match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Self::Amx => RunBlock { is_halved: true, ..of(32, 2, 16, amx::block_of_runs) },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => RunBlock { rows: 8, runs: 3, lanes: 16, run: x86::avx512_of_runs },
+            Self::Avx512 | Self::Avx512Bf16 => of(8, 3, 16, x86::avx512_of_runs),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => RunBlock { rows: 4, runs: 3, lanes: 8, run: x86::avx2_of_runs },
-            _ => RunBlock { rows: 4, runs: 2, lanes: 8, run: registers::portable_of_runs },
+            Self::Avx2 => of(4, 3, 8, x86::avx2_of_runs),
+            Self::Portable => of(4, 2, 8, registers::portable_of_runs),
         }
     }
 
@@ -328,7 +354,7 @@ impl Width {
 /// what no convolution can exceed.
 pub fn peak_gflops(path: Path) -> f64 {
     match path.precision() {
-        Precision::F32 => peak_of(path.block(usize::MAX)),
+        Precision::F32 | Precision::Halved => peak_of(path.block(usize::MAX)),
         Precision::Bf16 => peak_of(path.block_of_pairs(usize::MAX)),
     }
 }

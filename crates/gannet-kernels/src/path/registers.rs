@@ -93,14 +93,14 @@ unsafe fn block_of<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// The loop over the depth of a segment.
+/// The loop over the depth of segments.
 ///
 /// # Safety
 /// The pointers are good for what [`RunBlock::multiply`](super::RunBlock::multiply) says, with `ROWS`, `RUNS` and `L::N` lanes.
 #[inline(always)]
 pub(super) unsafe fn block_of_runs<L, const ROWS: usize, const RUNS: usize>(
-    segment: &Segment<'_>,
-    left: *const f32,
+    segments: &[Segment<'_>],
+    mut left: *const f32,
     sums: *mut f32,
     is_more: bool,
 ) where
@@ -117,19 +117,22 @@ pub(super) unsafe fn block_of_runs<L, const ROWS: usize, const RUNS: usize>(
                 }
             }
         }
-        let mut runs = [segment.runs[0].as_ptr(); RUNS];
-        runs.iter_mut().zip(&segment.runs).for_each(|(from, run)| *from = run.as_ptr());
-        for k in 0..segment.depth {
-            let mut values = [L::load(runs[0].add(k * L::N)); RUNS];
-            for run in 1..RUNS {
-                values[run] = L::load(runs[run].add(k * L::N));
-            }
-            for (r, sums) in block.iter_mut().enumerate() {
-                let factor = L::splat(*left.add(k * ROWS + r));
-                for (sum, values) in sums.iter_mut().zip(values) {
-                    *sum = L::multiply_add(factor, values, *sum);
+        for segment in segments {
+            let mut runs = [segment.runs[0].as_ptr(); RUNS];
+            runs.iter_mut().zip(&segment.runs).for_each(|(from, run)| *from = run.as_ptr());
+            for k in 0..segment.depth {
+                let mut values = [L::load(runs[0].add(k * L::N)); RUNS];
+                for run in 1..RUNS {
+                    values[run] = L::load(runs[run].add(k * L::N));
+                }
+                for (r, sums) in block.iter_mut().enumerate() {
+                    let factor = L::splat(*left.add(k * ROWS + r));
+                    for (sum, values) in sums.iter_mut().zip(values) {
+                        *sum = L::multiply_add(factor, values, *sum);
+                    }
                 }
             }
+            left = left.add(segment.depth * ROWS);
         }
         for (r, row) in block.into_iter().enumerate() {
             for (run, row) in row.into_iter().enumerate() {
@@ -198,7 +201,7 @@ pub(super) unsafe fn portable(
 
 /// # Safety
 /// See [`block_of_runs`].
-pub(super) unsafe fn portable_of_runs(segment: &Segment<'_>, left: *const f32, sums: *mut f32, is_more: bool) {
+pub(super) unsafe fn portable_of_runs(segments: &[Segment<'_>], left: *const f32, sums: *mut f32, is_more: bool) {
     // SAFETY: as the caller vouches.
-    unsafe { block_of_runs::<Eight, 4, 2>(segment, left, sums, is_more) }
+    unsafe { block_of_runs::<Eight, 4, 2>(segments, left, sums, is_more) }
 }

@@ -208,17 +208,17 @@ pub(super) unsafe fn avx2_from_planes<const ROWS: usize>(
 /// # Safety
 /// See [`block_of_runs`]; the processor has AVX-512.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn avx512_of_runs(segment: &Segment<'_>, left: *const f32, sums: *mut f32, is_more: bool) {
+pub(super) unsafe fn avx512_of_runs(segments: &[Segment<'_>], left: *const f32, sums: *mut f32, is_more: bool) {
     // SAFETY: as the caller vouches.
-    unsafe { block_of_runs::<Avx512, 8, 3>(segment, left, sums, is_more) }
+    unsafe { block_of_runs::<Avx512, 8, 3>(segments, left, sums, is_more) }
 }
 
 /// # Safety
 /// See [`block_of_runs`]; the processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn avx2_of_runs(segment: &Segment<'_>, left: *const f32, sums: *mut f32, is_more: bool) {
+pub(super) unsafe fn avx2_of_runs(segments: &[Segment<'_>], left: *const f32, sums: *mut f32, is_more: bool) {
     // SAFETY: as the caller vouches.
-    unsafe { block_of_runs::<Avx2, 4, 3>(segment, left, sums, is_more) }
+    unsafe { block_of_runs::<Avx2, 4, 3>(segments, left, sums, is_more) }
 }
 
 /// That the processor has AVX-512, as all processors for laptops and servers have it that have it at all.

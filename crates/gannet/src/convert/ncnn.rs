@@ -50,7 +50,14 @@ fn candidates(network: &Ncnn) -> Vec<UpscalerConfig> {
     // 15 convolutions in a block, 6 outside.
     if convs.len() > 6 && (convs.len() - 6).is_multiple_of(15) && n_last == &channels {
         let blocks = (convs.len() - 6) / 15;
-        found.push(UpscalerConfig::Rrdb(RrdbConfig { channels, scale: 4, width, growth: *growth, blocks }));
+        found.push(UpscalerConfig::Rrdb(RrdbConfig {
+            channels,
+            scale: 4,
+            width,
+            growth: *growth,
+            blocks,
+            skip: false,
+        }));
     }
     let scale = (n_last / channels.max(1)).isqrt();
     if scale > 0 {

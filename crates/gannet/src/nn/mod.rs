@@ -4,6 +4,8 @@
 //! and its tangent rule are one. Weights have the PyTorch layouts, so that a tensor's name and shape mean the same on
 //! both sides. Initial values come from [`Init`], never from the backend's global generator.
 
+use gannet_kernels::{Precision, keeping_weights};
+
 mod dual;
 pub mod activation;
 mod linear;
@@ -33,3 +35,9 @@ pub use norm::{BatchNorm, ConditionalBatchNorm, GroupNorm, instance_norm, pixel_
 pub use pad::reflect;
 pub use prelu::Prelu;
 pub use scale::Scaling;
+
+/// Does `work` with a trained network that makes pictures of pictures: weights are kept as convolutions want them, and
+/// numbers [halved](Precision::Halved) where that is faster, which leaves values of 8 bits as they are.
+pub(crate) fn in_use<T>(work: impl FnOnce() -> T) -> T {
+    Precision::Halved.scope(|| keeping_weights(work))
+}

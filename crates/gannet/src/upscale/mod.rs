@@ -14,7 +14,6 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use gannet_kernels::keeping_weights;
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::Degradation;
@@ -93,7 +92,14 @@ impl Upscaler {
     /// channels are the network's, its sides [multiples](UpscalerConfig::multiple).
     pub fn values(&self, image: &[f32], shape: Shape) -> Vec<f32> {
         let data = TensorData::new(image.to_vec(), [1, shape.channels, shape.height, shape.width]);
-        let large = keeping_weights(|| self.card.net.enlarge(&self.network, Tensor::from_data(data, &self.device)));
+        let [black, white] = self.card.net.range();
+        let image = (Tensor::from_data(data, &self.device) + 1.0) * ((white - black) / 2.0) + black;
+        let mut strips = Strips::new(&self.graph, shape.height, true);
+        let mut rows: Vec<Tensor<4>> = strips.push(image).into_iter().collect();
+        while !strips.is_done() {
+            rows.extend(strips.flush());
+        }
+        let large = (Tensor::cat(rows, 2) - black) / ((white - black) / 2.0) - 1.0;
         large.into_data().iter::<f32>().collect()
     }
 
@@ -185,7 +191,7 @@ impl Upscaler {
         let is_deep = matches!(picture.samples, Samples::U16(_));
         let columns = plan.columns_around(band);
         let height = plan.height();
-        let mut strips = Strips::new(&self.graph, height);
+        let mut strips = Strips::new(&self.graph, height, plan.by_lines);
         let mut n_emitted = 0;
         for first in (0..height).step_by(plan.rows) {
             let rows = first..(first + plan.rows).min(height);
@@ -193,7 +199,7 @@ impl Upscaler {
             let values: Vec<f32> = channels.images.iter().flatten().flat_map(shown).collect();
             let shape = [channels.images.len(), net.channels(), rows.len(), columns.len()];
             let strip = Tensor::from_data(TensorData::new(values, shape), &self.device);
-            let mut large = keeping_weights(|| strips.push(strip));
+            let mut large = strips.push(strip);
             // Behind the last strip there are rows that waited for it.
             loop {
                 // Rows and columns that only filled up a multiple are cut off.
@@ -213,7 +219,7 @@ impl Upscaler {
                 if rows.end < height || strips.is_done() {
                     break;
                 }
-                large = keeping_weights(|| strips.flush());
+                large = strips.flush();
             }
         }
         Ok(true)

@@ -9,14 +9,14 @@ use crate::{Error, Result};
 
 /// Pixels that a strip has where memory allows: enough to keep all threads busy, few enough to stay in their caches.
 const STRIP_PIXELS: usize = 1 << 11;
-/// The fewest rows of a strip.
-const MIN_ROWS: usize = 1;
+/// The fewest rows of a strip, where convolutions are computed by lines and where not: these read two rows more than they make.
+const MIN_ROWS: [usize; 2] = [1, 4];
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
 /// Memory that is used at most, in bytes, however much is free: more would make nothing faster.
 const MOST_BYTES: u64 = 1_900_000_000;
-/// Bytes for a value; what is copied besides is counted in values.
-const BYTES_OF_VALUE: u64 = 4;
+/// Bytes for a value, by lines and not, whose rows are copied together.
+const BYTES_OF_VALUE: [u64; 2] = [4, 8];
 
 /// A picture as bands of columns, each computed in strips of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Plan {
     pub rows: usize,
     /// Estimate of the memory it takes, in bytes.
     pub n_bytes: u64,
+    /// Whether convolutions are computed [by lines](Strips::new).
+    pub by_lines: bool,
     size: [usize; 2],
     multiple: usize,
     reach: usize,
@@ -35,6 +37,8 @@ pub struct Plan {
 impl Plan {
     /// For a picture of `size`, height and width, shown to the network as `n_images` whose sides are filled up to a
     /// `multiple`. Without a width of bands, they are as wide as memory allows.
+    ///
+    /// By lines, if memory allows the whole width so, whatever the bands: their bits are then those of the whole.
     pub(super) fn new(
         graph: &Graph,
         size: [usize; 2],
@@ -44,34 +48,58 @@ impl Plan {
     ) -> Result<Self> {
         let free = crate::device::free_memory();
         let budget = (free / 2).min(MOST_BYTES);
+        let whole = Self::of_bands(graph, size, multiple, n_images, size[1], true, budget);
+        let by_lines = whole.n_bytes <= budget;
+        if by_lines && band.is_none() {
+            return Ok(whole);
+        }
         let width = size[1];
-        // Within the network, bands begin where columns that are computed together do.
-        let step = multiple * TOGETHER;
-        let reach = graph.reach().next_multiple_of(step);
         let mut n_bands = 1;
-        let n_bytes = loop {
-            let band_width = band.unwrap_or(width.div_ceil(n_bands)).max(1).next_multiple_of(step);
-            let bands: Vec<Range<usize>> =
-                (0..width).step_by(band_width).map(|first| first..(first + band_width).min(width)).collect();
-            let mut plan = Self { bands, rows: 0, n_bytes: 0, size, multiple, reach };
-            let widest = plan.bands.iter().map(|band| plan.columns_around(band).len()).max().unwrap_or(1);
-            let suited = (STRIP_PIXELS / widest).max(MIN_ROWS);
-            for rows in [suited, MIN_ROWS] {
-                plan.rows = rows.min(plan.height()).next_multiple_of(multiple);
-                let StripCost { kept, passing } = Strips::cost(graph, [plan.height(), widest], plan.rows);
-                plan.n_bytes = (kept + passing) as u64 * n_images as u64 * BYTES_OF_VALUE;
-                if plan.n_bytes <= budget {
-                    return Ok(plan);
-                }
+        let plan = loop {
+            let band_width = band.unwrap_or(width.div_ceil(n_bands));
+            let plan = Self::of_bands(graph, size, multiple, n_images, band_width, by_lines, budget);
+            if plan.n_bytes <= budget {
+                return Ok(plan);
             }
             if band.is_some() || band_width <= MIN_BAND {
-                break plan.n_bytes;
+                break plan;
             }
             n_bands += 1;
         };
         let advice = if band.is_some() { "make the bands narrower" } else { "free some, or use a smaller network" };
-        let [needed_mb, available_mb] = [n_bytes, budget].map(|n| n / 1_000_000);
+        let [needed_mb, available_mb] = [plan.n_bytes, budget].map(|n| n / 1_000_000);
         Err(Error::Memory { needed_mb, available_mb, advice: advice.to_owned() })
+    }
+
+    /// With bands of about some width; of two heights of strips the higher one that fits into `budget`.
+    #[allow(clippy::too_many_arguments, reason = "all that a plan depends on")]
+    fn of_bands(
+        graph: &Graph,
+        size @ [_, width]: [usize; 2],
+        multiple: usize,
+        n_images: usize,
+        band_width: usize,
+        by_lines: bool,
+        budget: u64,
+    ) -> Self {
+        // Within the network, bands begin where columns that are computed together do.
+        let step = if by_lines { multiple * TOGETHER } else { multiple };
+        let reach = graph.reach(by_lines).next_multiple_of(step);
+        let band_width = band_width.max(1).next_multiple_of(step);
+        let bands = (0..width).step_by(band_width).map(|first| first..(first + band_width).min(width)).collect();
+        let mut plan = Self { bands, rows: 0, n_bytes: 0, by_lines, size, multiple, reach };
+        let widest = plan.bands.iter().map(|band| plan.columns_around(band).len()).max().unwrap_or(1);
+        let kind = usize::from(!by_lines);
+        let suited = (STRIP_PIXELS / widest).max(MIN_ROWS[kind]);
+        for rows in [suited, MIN_ROWS[kind]] {
+            plan.rows = rows.min(plan.height()).next_multiple_of(multiple);
+            let StripCost { kept, passing } = Strips::cost(graph, [plan.height(), widest], plan.rows, by_lines);
+            plan.n_bytes = (kept + passing) as u64 * n_images as u64 * BYTES_OF_VALUE[kind];
+            if plan.n_bytes <= budget {
+                break;
+            }
+        }
+        plan
     }
 
     /// Rows of the picture, filled up.

@@ -56,9 +56,9 @@ impl Graph {
         (Self { nodes: vec![Node { op: Op::Input, inputs: vec![], channels }] }, 0)
     }
 
-    /// How many columns of the input, to each side of some whose first is a multiple of [`TOGETHER`] in all of the network, the
-    /// same columns of the output may depend on, to the last bit.
-    pub fn reach(&self) -> usize {
+    /// How many columns of the input, to each side of some, the same columns of the output may depend on, to the last bit. By
+    /// lines, the first of them is a multiple of [`TOGETHER`] in all of the network.
+    pub fn reach(&self, by_lines: bool) -> usize {
         // From the output back: how far on each side a value of the node matters, in its own pixels.
         let mut reach = vec![None; self.nodes.len()];
         if let Some(last) = reach.last_mut() {
@@ -67,7 +67,7 @@ impl Graph {
         for (place, node) in self.nodes.iter().enumerate().rev() {
             let Some(here) = reach[place] else { continue };
             let there = match &node.op {
-                Op::Conv(layer) if layer.takes_lines() => here.next_multiple_of(TOGETHER) + 1,
+                Op::Conv(layer) if by_lines && layer.takes_lines() => here.next_multiple_of(TOGETHER) + 1,
                 Op::Conv(layer) => here + radius(layer),
                 Op::Nearest(factor) | Op::Shuffle(factor) => here.div_ceil(*factor),
                 Op::Unshuffle(factor) => (here + 1) * factor - 1,
@@ -85,13 +85,13 @@ impl Graph {
         matches!(&self.nodes[place].op, Op::Conv(layer) if layer.takes_lines())
     }
 
-    /// What `node` reads: its inputs, of those that only lie behind one another their parts.
-    pub(super) fn parts(&self, node: &Node) -> Vec<usize> {
+    /// What a node reads: its inputs, of those that only lie behind one another their parts.
+    pub(super) fn parts(&self, place: usize) -> Vec<usize> {
         let of_input = |&input: &usize| match &self.nodes[input] {
             Node { op: Op::Cat, inputs, .. } => inputs.clone(),
             _ => vec![input],
         };
-        node.inputs.iter().flat_map(of_input).collect()
+        self.nodes[place].inputs.iter().flat_map(of_input).collect()
     }
 
     fn push(&mut self, op: Op, inputs: Vec<usize>, channels: usize) -> usize {

@@ -61,10 +61,10 @@ fn conv(name: &str, kernel: usize, [n_in, n_out]: [usize; 2], size: [usize; 2], 
     }
 }
 
-fn rrdb(net: &RrdbConfig, size: [usize; 2]) -> Vec<LayerPlan> {
+fn rrdb(net: &RrdbConfig, small: [usize; 2]) -> Vec<LayerPlan> {
     let RrdbConfig { channels, width, growth, blocks, .. } = *net;
     let folding = net.folding();
-    let size = size.map(|side| side / folding);
+    let size = small.map(|side| side / folding);
     let mut layers = vec![conv("", 3, [channels * folding * folding, width], size, 0)];
     for _ in 0..3 * blocks {
         layers.extend((0..4).map(|i| conv("", 3, [width + i * growth, growth], size, 0)));
@@ -75,6 +75,12 @@ fn rrdb(net: &RrdbConfig, size: [usize; 2]) -> Vec<LayerPlan> {
     let large = size.map(|side| side * 4);
     layers.push(conv("", 3, [width; 2], large, 0));
     layers.push(conv("", 3, [width, channels], large, 0));
+    if net.skip {
+        let n_out = channels * net.scale * net.scale;
+        // It has no bias.
+        let around = conv(" around", 5, [channels, n_out], small, 0);
+        layers.push(LayerPlan { n_parameters: around.n_parameters - n_out, ..around });
+    }
     layers
 }
 
@@ -116,10 +122,14 @@ mod tests {
     const SHAPE: Shape = Shape { channels: 3, height: 16, width: 24 };
 
     fn networks() -> Vec<UpscalerConfig> {
-        let rrdb = |scale| UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks: 2 });
+        let rrdb = |scale| {
+            UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks: 2, skip: false })
+        };
         let srresnet = |scale| UpscalerConfig::Srresnet(SrresnetConfig { channels: 3, scale, width: 4, blocks: 2 });
         let srvgg = UpscalerConfig::Srvgg(SrvggConfig { channels: 3, scale: 2, width: 5, layers: 2 });
-        vec![rrdb(1), rrdb(2), rrdb(4), srvgg, srresnet(2), srresnet(4)]
+        let around =
+            |scale| UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks: 1, skip: true });
+        vec![rrdb(1), rrdb(2), rrdb(4), around(2), srvgg, srresnet(2), srresnet(4)]
     }
 
     #[test]
@@ -135,7 +145,8 @@ mod tests {
             };
             assert_eq!(plan.n_parameters() as usize, network.num_params() - n_running, "{config:?}");
             let folded = matches!(config, UpscalerConfig::Srvgg(_));
-            assert!(folded || plan.layers.last().unwrap().output == [3, 16, 24], "{config:?}");
+            let around = matches!(config, UpscalerConfig::Rrdb(RrdbConfig { skip: true, .. }));
+            assert!(folded || around || plan.layers.last().unwrap().output == [3, 16, 24], "{config:?}");
         }
     }
 

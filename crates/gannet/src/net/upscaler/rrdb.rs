@@ -4,8 +4,12 @@
 //! Tensors have the names of BasicSR, so that published weights fit as they are: `conv_first`, `body.N.rdb1.conv1` ...
 //! Below a scale of 4, the input is folded: blocks of pixels become channels (Wang et al. 2021, "Real-ESRGAN", section
 //! 3.3), and the network enlarges these by 4.
+//!
+//! On request, what the network makes is added to the input enlarged by a filter (`skip`, which published networks lack): one
+//! that is trained for an hour then begins where the bicubic filter ends, and not with learning to repeat its input.
 
 use burn::module::Module;
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::pass::Pass;
@@ -34,12 +38,14 @@ pub struct RrdbConfig {
     pub growth: usize,
     /// Residual-in-residual dense blocks.
     pub blocks: usize,
+    /// Whether the input goes around the network, through a filter that starts as the bicubic one.
+    pub skip: bool,
 }
 
 /// That of the paper, section 4.1: 23 blocks.
 impl Default for RrdbConfig {
     fn default() -> Self {
-        Self { channels: 3, scale: 4, width: 64, growth: 32, blocks: 23 }
+        Self { channels: 3, scale: 4, width: 64, growth: 32, blocks: 23, skip: false }
     }
 }
 
@@ -60,13 +66,54 @@ impl RrdbConfig {
             16 => 1,
             _ => return None,
         };
-        Some(Self { channels, scale, width, growth, blocks: count(tensors, "body.", ".rdb1.conv1.weight") })
+        let blocks = count(tensors, "body.", ".rdb1.conv1.weight");
+        Some(Self { channels, scale, width, growth, blocks, skip: tensors.contains_key("skip.weight") })
     }
 }
 
 fn conv(n_in: usize, n_out: usize, init: &mut Init) -> Conv2d {
     let config = ConvConfig::same([n_in, n_out], 3);
     ConvConfig { has_bias: true, weights: Weights::He(INIT_GAIN), ..config }.init(init)
+}
+
+/// Pixels that a bicubic filter sees in each direction, and one more, so that all phases have the same middle.
+const SKIP_SIZE: usize = 5;
+
+/// `[N, C, H, W]` to `[N, scale² C, H, W]`, whose channels are the pixels of the bicubic enlargement.
+fn bicubic(config: &RrdbConfig, init: &mut Init) -> Conv2d {
+    let RrdbConfig { channels, scale, .. } = *config;
+    // Where the pixels of an enlargement lie between those of the input, and what each of these counts there.
+    let taps = |phase: usize| -> [f32; SKIP_SIZE] {
+        let at = (phase as f32 + 0.5) / scale as f32 - 0.5;
+        std::array::from_fn(|tap| keys((tap as f32 - (SKIP_SIZE / 2) as f32 - at).abs()))
+    };
+    let layer =
+        ConvConfig { weights: Weights::Zero, ..ConvConfig::same([channels, scale * scale * channels], SKIP_SIZE) };
+    let mut values = vec![0.0; scale * scale * channels * channels * SKIP_SIZE * SKIP_SIZE];
+    for (place, kernel) in values.chunks_exact_mut(SKIP_SIZE * SKIP_SIZE).enumerate() {
+        let [made, seen] = [place / channels, place % channels];
+        let [channel, phase] = [made / (scale * scale), made % (scale * scale)];
+        if channel == seen {
+            let [rows, columns] = [phase / scale, phase % scale].map(taps);
+            kernel
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, value)| *value = rows[at / SKIP_SIZE] * columns[at % SKIP_SIZE]);
+        }
+    }
+    let mut layer = layer.init(init);
+    layer.weight = layer.weight.map(|zeros| Tensor::from_data(TensorData::new(values, zeros.dims()), &zeros.device()));
+    layer
+}
+
+/// The cubic kernel at `x` pixels from its middle (Keys 1981, "Cubic Convolution Interpolation for Digital Image Processing",
+/// eq. 15).
+fn keys(x: f32) -> f32 {
+    match x {
+        x if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+        x if x < 2.0 => ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0,
+        _ => 0.0,
+    }
 }
 
 /// Five convolutions, each of which sees all before it.
@@ -134,6 +181,7 @@ pub struct Rrdb {
     conv_up2: Conv2d,
     conv_hr: Conv2d,
     conv_last: Conv2d,
+    skip: Option<Conv2d>,
     folding: usize,
 }
 
@@ -145,7 +193,8 @@ impl Rrdb {
         let body = (0..config.blocks).map(|_| Block { rdb1: dense(), rdb2: dense(), rdb3: dense() }).collect();
         let [conv_body, conv_up1, conv_up2, conv_hr] = std::array::from_fn(|_| conv(width, width, init));
         let conv_last = conv(width, config.channels, init);
-        Self { conv_first, body, conv_body, conv_up1, conv_up2, conv_hr, conv_last, folding }
+        let skip = config.skip.then(|| bicubic(config, init));
+        Self { conv_first, body, conv_body, conv_up1, conv_up2, conv_hr, conv_last, skip, folding }
     }
 
     pub(super) fn input_channels(&self) -> usize {
@@ -153,8 +202,8 @@ impl Rrdb {
         n_folded / (self.folding * self.folding)
     }
 
-    pub(super) fn walk<P: Pass>(&self, x: P::Value, pass: &mut P) -> P::Value {
-        let x = if self.folding > 1 { pass.unshuffle(&x, self.folding) } else { x };
+    pub(super) fn walk<P: Pass>(&self, image: P::Value, pass: &mut P) -> P::Value {
+        let x = if self.folding > 1 { pass.unshuffle(&image, self.folding) } else { image.clone() };
         let first = pass.conv(&x, &self.conv_first);
         let mut y = first.clone();
         for block in &self.body {
@@ -169,6 +218,10 @@ impl Rrdb {
         }
         let y = pass.conv(&y, &self.conv_hr);
         let y = pass.leaky(&y);
-        pass.conv(&y, &self.conv_last)
+        let y = pass.conv(&y, &self.conv_last);
+        let Some(skip) = &self.skip else { return y };
+        let around = pass.conv(&image, skip);
+        let around = pass.shuffle(&around, CORE_SCALE / self.folding);
+        pass.sum(&y, 1.0, &around)
     }
 }

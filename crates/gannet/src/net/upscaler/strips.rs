@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use burn::tensor::Tensor;
-use gannet_kernels::{Line, PreparedRows};
+use gannet_kernels::{Line, LineForm, Precision, PreparedRows, keeping_weights, keeping_weights_of_columns};
 
 use super::graph::radius;
 use super::pass::{Compute, Pass};
@@ -18,6 +18,10 @@ use crate::nn::{Conv2d, activation};
 /// A picture on its way through a network.
 pub struct Strips<'a> {
     graph: &'a Graph,
+    /// How rows are prepared for convolutions that [take lines](Conv2d::takes_lines); none where all are computed as others.
+    form: Option<LineForm>,
+    /// What each node reads.
+    parts: Vec<Vec<usize>>,
     /// Rows of each node's whole output.
     heights: Vec<usize>,
     /// Rows of each node that were computed.
@@ -38,7 +42,7 @@ pub struct Strips<'a> {
 /// Who reads a node's rows.
 #[derive(Clone, Copy, Default)]
 struct Readers {
-    /// Convolutions that [take lines](crate::nn::Conv2d::takes_lines).
+    /// Convolutions by lines.
     as_lines: bool,
     /// All others.
     as_rows: bool,
@@ -68,8 +72,10 @@ pub struct StripCost {
 }
 
 impl<'a> Strips<'a> {
-    /// For pictures of `height` rows; a network's first layer may want [a multiple](super::UpscalerConfig::multiple).
-    pub fn new(graph: &'a Graph, height: usize) -> Self {
+    /// For pictures of `height` rows; a network's first layer may want [a multiple](super::UpscalerConfig::multiple). By lines,
+    /// convolutions that [take them](Conv2d::takes_lines) are faster, but rows take more memory while they wait, and a value
+    /// may depend on [more columns](Graph::reach).
+    pub fn new(graph: &'a Graph, height: usize, by_lines: bool) -> Self {
         let mut heights: Vec<usize> = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
             let of_input = node.inputs.first().map_or(height, |&input| heights[input]);
@@ -80,28 +86,34 @@ impl<'a> Strips<'a> {
             });
         }
         let n = graph.nodes.len();
+        let parts: Vec<Vec<usize>> = (0..n).map(|place| graph.parts(place)).collect();
+        let with_lines = (0..n).filter(|&place| graph.takes_lines(place));
+        let channels = with_lines.flat_map(|place| &parts[place]).map(|&part| graph.nodes[part].channels);
+        let form = by_lines.then(|| Precision::Halved.scope(|| LineForm::new(channels)));
         // A convolution that only an activation reads is computed together with it.
         let is_cheap = |op: &Op| matches!(op, Op::Cat | Op::Nearest(_));
         let mut is_on_demand: Vec<bool> = graph.nodes.iter().map(|node| is_cheap(&node.op)).collect();
         for node in &graph.nodes {
             if let (Op::Leaky | Op::Prelu(_), &[input]) = (&node.op, node.inputs.as_slice()) {
                 let n_readers = graph.nodes.iter().filter(|node| node.inputs.contains(&input)).count();
-                is_on_demand[input] |= n_readers == 1 && graph.takes_lines(input);
+                is_on_demand[input] |= by_lines && n_readers == 1 && graph.takes_lines(input);
             }
         }
         let mut readers = vec![Readers::default(); n];
         if let Some(output) = readers.last_mut() {
             output.as_rows = true;
         }
-        for (place, node) in graph.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.op, Op::Cat)) {
-            for part in graph.parts(node) {
-                let as_lines = graph.takes_lines(place) && !is_on_demand[part];
+        for (place, _) in graph.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.op, Op::Cat)) {
+            for &part in &parts[place] {
+                let as_lines = by_lines && graph.takes_lines(place) && !is_on_demand[part];
                 readers[part].as_lines |= as_lines;
                 readers[part].as_rows |= !as_lines;
             }
         }
         Self {
             graph,
+            form,
+            parts,
             heights,
             done: vec![0; n],
             most: 0,
@@ -127,6 +139,13 @@ impl<'a> Strips<'a> {
     /// Further rows of the output without further rows of the picture: what is left when all of these were pushed, as many
     /// at a time as from the largest of them.
     pub fn flush(&mut self) -> Option<Tensor<4>> {
+        match self.form {
+            Some(_) => keeping_weights(|| self.advance()),
+            None => keeping_weights_of_columns(|| self.advance()),
+        }
+    }
+
+    fn advance(&mut self) -> Option<Tensor<4>> {
         for place in 1..self.graph.nodes.len() {
             let (first, end) = (self.done[place], self.next(place));
             self.done[place] = end;
@@ -146,8 +165,10 @@ impl<'a> Strips<'a> {
     }
 
     /// What a picture of `size`, height and width, costs, `rows` at a time.
-    pub fn cost(graph: &Graph, [height, width]: [usize; 2], rows: usize) -> StripCost {
-        let mut strips = Strips::new(graph, height);
+    pub fn cost(graph: &Graph, [height, width]: [usize; 2], rows: usize, by_lines: bool) -> StripCost {
+        // Once rows come out, all strips cost the same. (No network folds blocks of more than four rows.)
+        let height = height.min((2 * graph.reach(false) + 8 * rows).next_multiple_of(4));
+        let mut strips = Strips::new(graph, height, by_lines);
         strips.most = rows;
         let widths: Vec<usize> = strips.heights.iter().map(|rows| width * rows / height).collect();
         let mut cost = StripCost { kept: 0, passing: 0 };
@@ -170,7 +191,8 @@ impl<'a> Strips<'a> {
                     // Strips are kept whole.
                     n_rows => n_rows + strips.most_of(place) - 1,
                 };
-                let as_lines = PreparedRows::n_values(node.channels, widths[place]) * since(&needed.lines);
+                let as_lines = strips.form.map_or(0, |form| form.n_values(node.channels, widths[place]));
+                let as_lines = as_lines * since(&needed.lines);
                 node.channels * widths[place] * since(&needed.rows) + as_lines
             });
             cost.kept = cost.kept.max(kept.sum());
@@ -207,7 +229,7 @@ impl<'a> Strips<'a> {
         let input = |i: usize, first: usize, end: usize| self.rows(node.inputs[i], first, end);
         match &node.op {
             Op::Input => unreachable!("the picture itself is not computed"),
-            Op::Conv(layer) if layer.takes_lines() => self.convolve(place, layer, [first, end], &[]),
+            Op::Conv(layer) if self.takes_lines(place) => self.convolve(place, layer, [first, end], &[]),
             Op::Conv(layer) => {
                 let radius = radius(layer);
                 let above = radius.saturating_sub(first);
@@ -246,21 +268,20 @@ impl<'a> Strips<'a> {
     fn convolve(&self, place: usize, layer: &Conv2d, [first, end]: [usize; 2], slopes: &[f32]) -> Tensor<4> {
         // The lines that the rows see, but for those outside of the image.
         let (start, stop) = (first.saturating_sub(1), (end + 1).min(self.heights[place]));
-        let parts = self.graph.parts(&self.graph.nodes[place]);
-        let fresh: Vec<Option<(PreparedRows, [usize; 2])>> = parts
+        let parts = &self.parts[place];
+        let fresh: Vec<Option<PreparedRows>> = parts
             .iter()
             .map(|&part| {
                 self.is_on_demand[part].then(|| {
                     let rows = self.compute(part, start, stop);
-                    let [n_images, _, _, width] = rows.dims();
-                    (PreparedRows::new(&rows), [n_images, width])
+                    self.prepare(&rows)
                 })
             })
             .collect();
         let line = |row: usize| -> Line<'_> {
             let row = row.checked_sub(1).filter(|row| *row < self.heights[place])?;
             let parts = parts.iter().zip(&fresh).map(|(&part, fresh)| match fresh {
-                Some((rows, _)) => Some((rows, row - start)),
+                Some(rows) => Some((rows, row - start)),
                 None => self.kept[part].iter().find_map(|kept| {
                     let is_within = kept.first <= row && row < kept.end;
                     Some((kept.prepared.as_ref().filter(|_| is_within)?, row - kept.first))
@@ -290,10 +311,20 @@ impl<'a> Strips<'a> {
         if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 2) }
     }
 
+    /// Whether a node is a convolution that is computed by lines.
+    fn takes_lines(&self, place: usize) -> bool {
+        self.form.is_some() && self.graph.takes_lines(place)
+    }
+
+    fn prepare(&self, rows: &Tensor<4>) -> PreparedRows {
+        let Some(form) = self.form else { unreachable!("lines are read where there is a form of them") };
+        PreparedRows::new(rows, form)
+    }
+
     fn append(&mut self, place: usize, first: usize, rows: Tensor<4>) {
         let end = first + rows.dims()[2];
         let Readers { as_lines, as_rows } = self.readers[place];
-        let prepared = as_lines.then(|| PreparedRows::new(&rows));
+        let prepared = as_lines.then(|| self.prepare(&rows));
         self.kept[place].push_back(Kept { first, end, rows: as_rows.then_some(rows), prepared });
     }
 
@@ -318,14 +349,14 @@ impl<'a> Strips<'a> {
             if next >= self.heights[place] {
                 continue;
             }
-            for part in self.graph.parts(node) {
+            for &part in &self.parts[place] {
                 let first = match &node.op {
                     Op::Conv(layer) => next.saturating_sub(radius(layer)),
                     Op::Nearest(factor) | Op::Shuffle(factor) => next / factor,
                     Op::Unshuffle(factor) => next * factor,
                     _ => next,
                 };
-                let as_lines = self.graph.takes_lines(place) && !self.is_on_demand[part];
+                let as_lines = self.takes_lines(place) && !self.is_on_demand[part];
                 let needed = if as_lines { &mut needed.lines } else { &mut needed.rows };
                 needed[part] = needed[part].min(first);
             }
