@@ -49,7 +49,7 @@ pub use convolution::{forward, input_gradient, weight_gradient};
 pub use extension::{KernelOps, convolution_flops};
 #[cfg(feature = "kernels")]
 pub use geometry::{Axis, Convolution};
-pub use lines::{Line, LineForm, PreparedRows, conv2d_lines, takes_lines};
+pub use lines::{Line, LineForm, Plus, PreparedRows, Then, conv2d_lines, takes_lines};
 #[cfg(feature = "mimalloc")]
 pub use memory::{keep_freed_memory, take_small_pages};
 #[cfg(feature = "kernels")]

@@ -1,9 +1,9 @@
 //! Rows of images that come one after the other, prepared once for all convolutions of 3x3 that read them.
 
 use burn::tensor::Tensor;
-#[cfg(feature = "kernels")]
-use burn::tensor::TensorData;
 use burn::tensor::activation::relu;
+#[cfg(feature = "kernels")]
+use burn::{backend::flex::FlexTensor, tensor::TensorData};
 
 use crate::tensors::conv2d_padded;
 #[cfg(feature = "kernels")]
@@ -14,7 +14,7 @@ use crate::{
     path::Path,
     precision::Precision,
     tensors::is_served,
-    winograd::{self, After, Points},
+    winograd::{self, After, Pixels, Points},
 };
 
 /// How rows are prepared.
@@ -61,24 +61,41 @@ enum Prepared {
 pub type Line<'a> = Option<Vec<(&'a PreparedRows, usize)>>;
 
 impl PreparedRows {
-    /// Of `rows`, for convolutions of 3x3 that keep the width.
-    pub fn new(rows: &Tensor<4>, form: LineForm) -> Self {
+    /// Of `rows`, each of whose values counts `repeat` times along its row, for convolutions of 3x3 that keep the width.
+    pub fn new(rows: &Tensor<4>, repeat: usize, form: LineForm) -> Self {
+        let dims @ [n, channels, n_rows, width] = rows.dims();
         #[cfg(feature = "kernels")]
         if is_served(rows.device()) {
-            let dims = rows.dims();
             let rows = extension::primitive(rows);
-            let values = rows.as_slice::<f32>().unwrap_or_default();
-            let points = Points::new(form.path, values, dims, 1, dims[3]);
-            return Self(Prepared::Points(points));
+            let line = Pixels { values: rows.as_slice::<f32>().unwrap_or_default(), dims, repeat, left: 1 };
+            return Self(Prepared::Points(Points::new(form.path, line, repeat * width)));
         }
-        let _ = form;
-        Self(Prepared::Rows(rows.clone()))
+        let _ = (form, dims);
+        let repeated =
+            rows.clone().reshape([n, channels, n_rows, width, 1]).expand([n, channels, n_rows, width, repeat]);
+        Self(Prepared::Rows(repeated.reshape([n, channels, n_rows, width * repeat])))
     }
 }
 
+/// What is done to each value of a convolution by lines.
+#[derive(Default)]
+pub struct Then<'a> {
+    /// What is not positive is multiplied by these, one for each channel or one for all, if there are any.
+    pub slopes: &'a [f32],
+    /// One after the other.
+    pub sums: Vec<Plus>,
+}
+
+/// A share of what there is, plus the rows of something else.
+pub struct Plus {
+    /// What there is is multiplied by it.
+    pub share: f32,
+    /// For each row of the output one of a tensor `[N, out, rows, width]`.
+    pub rows: Vec<(Tensor<4>, usize)>,
+}
+
 /// Rows `[N, out, lines - 2, width]` of a convolution with weights `[out, in, 3, 3]`, plus `bias`: of `lines` with one before
-/// and one behind them. What is not positive is multiplied by the `slopes`, one for each channel or one for all, if there are
-/// any.
+/// and one behind them.
 ///
 /// # Panics
 /// If the lines have other channels or another width, or none of them is in the image.
@@ -87,7 +104,7 @@ pub fn conv2d_lines(
     [n_images, width]: [usize; 2],
     weight: &Tensor<4>,
     bias: Option<&Tensor<1>>,
-    slopes: &[f32],
+    then: &Then<'_>,
 ) -> Tensor<4> {
     #[cfg(feature = "kernels")]
     if is_served(weight.device()) {
@@ -106,7 +123,22 @@ pub fn conv2d_lines(
         let packed = packs::packed(Layout::Rows, path, &convolution, &extension::primitive(weight));
         let bias = bias.map(extension::primitive);
         let bias = bias.as_ref().and_then(|bias| bias.as_slice::<f32>());
-        let after = After { bias: bias.unwrap_or_default(), slopes };
+        let sums: Vec<(f32, Vec<(FlexTensor, usize)>)> = then
+            .sums
+            .iter()
+            .map(|plus| {
+                let rows = plus.rows.iter().map(|(rows, row)| (extension::primitive(rows), *row));
+                (plus.share, rows.collect())
+            })
+            .collect();
+        let plus: Vec<winograd::Plus<'_>> = sums
+            .iter()
+            .map(|(share, rows)| winograd::Plus {
+                share: *share,
+                rows: rows.iter().map(|(rows, row)| (rows.as_slice::<f32>().unwrap_or_default(), *row)).collect(),
+            })
+            .collect();
+        let after = After { bias: bias.unwrap_or_default(), slopes: then.slopes, plus: &plus };
         let kernel = |y: &mut [f32]| {
             let Some(rows) = packed.rows() else { unreachable!("that is how they were packed") };
             rows.convolve(&points, n_images, width, after, y);
@@ -126,11 +158,16 @@ pub fn conv2d_lines(
         Some(bias) => y + bias.clone().reshape([1, bias.dims()[0], 1, 1]),
         None => y,
     };
-    if slopes.is_empty() {
-        return y;
-    }
-    let slopes = Tensor::<1>::from_data(slopes, &y.device()).reshape([1, slopes.len(), 1, 1]);
-    relu(y.clone()) - relu(-y) * slopes
+    let y = if then.slopes.is_empty() {
+        y
+    } else {
+        let slopes = Tensor::<1>::from_data(then.slopes, &y.device()).reshape([1, then.slopes.len(), 1, 1]);
+        relu(y.clone()) - relu(-y) * slopes
+    };
+    then.sums.iter().fold(y, |y, Plus { share, rows }| {
+        let rows = rows.iter().map(|(rows, row)| rows.clone().narrow(2, *row, 1)).collect();
+        y * *share + Tensor::cat(rows, 2)
+    })
 }
 
 #[cfg(feature = "kernels")]

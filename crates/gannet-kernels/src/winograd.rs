@@ -12,7 +12,7 @@ use crate::buffer::{Aligned, Buffer};
 use crate::cell::{Cell, Pair};
 use crate::geometry::{Axis, Convolution};
 use crate::lines::takes_lines;
-use crate::path::{Path, RunBlock, Segment, vectorized};
+use crate::path::{self, Path, RunBlock, Segment, vectorized};
 use crate::precision::Precision;
 use crate::tensors::TOGETHER;
 
@@ -22,7 +22,7 @@ const POINTS: usize = 6;
 const TAPS: usize = 3;
 /// Fours of columns in a run, at most.
 const MAX_LANES: usize = 16;
-/// Channels that are added up at once: what they take of three runs, and the sums, stay in the first-level cache.
+/// Channels of a segment, at most: what they take of three runs, and the sums, stay in the first-level cache.
 const DEPTH: usize = 64;
 
 /// The rows of Bᵀ: from six neighbours of the input to six points.
@@ -33,10 +33,19 @@ fn transform_input(d: [f32; POINTS]) -> [f32; POINTS] {
     [4.0 * d[0] - 5.0 * d[2] + d[4], even + odd, even - odd, near + far, near - far, 4.0 * d[1] - 5.0 * d[3] + d[5]]
 }
 
-/// The rows of G: from a row of the kernel to six points.
-fn transform_weights(g: [f64; TAPS]) -> [f64; POINTS] {
-    let [outer, mixed] = [(g[0] + g[2]) / 6.0, g[0] / 24.0 + g[2] / 6.0];
-    [g[0] / 4.0, -outer - g[1] / 6.0, -outer + g[1] / 6.0, mixed + g[1] / 12.0, mixed - g[1] / 12.0, g[2]]
+/// G: from a row of the kernel to six points.
+const WEIGHTS: [[f64; TAPS]; POINTS] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// One of the points of a row of the kernel.
+fn transform_weights(point: usize, row: &[f32]) -> f32 {
+    WEIGHTS[point].iter().zip(row).map(|(g, w)| g * f64::from(*w)).sum::<f64>() as f32
 }
 
 /// The rows of Aᵀ: from six points to four neighbours of the output.
@@ -82,6 +91,18 @@ pub fn forward_by_rows(path: Path, convolution: &Convolution, x: &[f32], w: &[f3
     suits
 }
 
+/// Rows of images.
+#[derive(Clone, Copy)]
+pub(crate) struct Pixels<'a> {
+    pub(crate) values: &'a [f32],
+    /// `[N, C, rows, W]`.
+    pub(crate) dims: [usize; 4],
+    /// How often each value counts along its row.
+    pub(crate) repeat: usize,
+    /// Zeros before each row.
+    pub(crate) left: usize,
+}
+
 /// Rows of images, transformed.
 pub(crate) struct Points {
     /// `[rows, N, points, runs, C, lanes]`.
@@ -94,26 +115,20 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// Of rows `x` `[N, C, rows, W]` with `left` zeros before them, for an output of `width` columns.
-    pub(crate) fn new(
-        path: Path,
-        x: &[f32],
-        [n_images, n_channels, n_rows, w]: [usize; 4],
-        left: usize,
-        width: usize,
-    ) -> Self {
-        assert_eq!(x.len(), n_images * n_channels * n_rows * w);
+    /// Of `pixels`, for an output of `width` columns.
+    pub(crate) fn new(path: Path, pixels: Pixels<'_>, width: usize) -> Self {
+        let [n_images, n_channels, n_rows, w] = pixels.dims;
+        assert_eq!(pixels.values.len(), n_images * n_channels * n_rows * w);
         let RunBlock { lanes, is_halved, .. } = path.run_block();
         let n_runs = width.div_ceil(TOGETHER * lanes);
         let of_row = n_images * Self::n_values(path, n_channels, width);
         let write = |all: &mut [f32]| {
             all.par_chunks_mut((of_row / n_images).max(1)).enumerate().for_each(|(at, points)| {
-                let [row, image] = [at / n_images, at % n_images];
-                let line = |channel: usize| &x[((image * n_channels + channel) * n_rows + row) * w..][..w];
+                let place = [at % n_images, at / n_images];
                 match (is_halved, lanes) {
-                    (true, _) => vectorized!(transform_row_in_halves::<16>(line, left, n_channels, points)),
-                    (false, 16) => vectorized!(transform_row::<16>(line, left, n_channels, points)),
-                    (false, _) => vectorized!(transform_row::<8>(line, left, n_channels, points)),
+                    (true, _) => vectorized!(transform_row_in_halves::<16>(&pixels, place, points)),
+                    (false, 16) => vectorized!(transform_row::<16>(&pixels, place, points)),
+                    (false, _) => vectorized!(transform_row::<8>(&pixels, place, points)),
                 }
             });
         };
@@ -135,18 +150,14 @@ impl Points {
     }
 }
 
-/// The points `[points, runs, C, LANES]` of a row, of which `line` gives each channel.
+/// The points `[points, runs, C, LANES]` of a row of an image.
 #[inline(always)]
-fn transform_row<'a, const LANES: usize>(
-    line: impl Fn(usize) -> &'a [f32],
-    left: usize,
-    n_channels: usize,
-    points: &mut [f32],
-) {
+fn transform_row<const LANES: usize>(pixels: &Pixels<'_>, place: [usize; 2], points: &mut [f32]) {
+    let [_, n_channels, ..] = pixels.dims;
     let of_point = points.len() / POINTS;
     for run in 0..of_point / (n_channels * LANES) {
         for channel in 0..n_channels {
-            let made = transform_run::<LANES>(line(channel), left, run);
+            let made = transform_run::<LANES>(pixels, place, channel, run);
             let to = (run * n_channels + channel) * LANES;
             for (point, made) in made.iter().enumerate() {
                 points[point * of_point + to..][..LANES].copy_from_slice(made);
@@ -157,51 +168,64 @@ fn transform_row<'a, const LANES: usize>(
 
 /// The same in halves: of every [`HALVED`](RunBlock::HALVED) channels the upper ones, then the lower ones.
 #[inline(always)]
-fn transform_row_in_halves<'a, const LANES: usize>(
-    line: impl Fn(usize) -> &'a [f32],
-    left: usize,
-    n_channels: usize,
-    points: &mut [f32],
-) {
+fn transform_row_in_halves<const LANES: usize>(pixels: &Pixels<'_>, place: [usize; 2], points: &mut [f32]) {
+    let [_, n_channels, ..] = pixels.dims;
     let of_point = points.len() / POINTS;
     let of_halves = RunBlock::HALVED / 2 * LANES;
     for run in 0..of_point / (n_channels * LANES) {
         for channel in (0..n_channels).step_by(2) {
-            let made = [channel, channel + 1].map(|channel| transform_run::<LANES>(line(channel), left, run));
-            let to = (run * n_channels + channel / RunBlock::HALVED * RunBlock::HALVED) * LANES
-                + channel % RunBlock::HALVED / 2 * LANES;
+            let even = transform_run::<LANES>(pixels, place, channel, run);
+            let odd = transform_run::<LANES>(pixels, place, channel + 1, run);
+            let within = channel % RunBlock::HALVED;
+            let to = (run * n_channels + channel - within) * LANES + within / 2 * LANES;
             for point in 0..POINTS {
-                let points = &mut points[point * of_point + to..][..of_halves + LANES];
+                let (upper, lower) = points[point * of_point + to..][..of_halves + LANES].split_at_mut(of_halves);
                 for lane in 0..LANES {
-                    let [[upper, lower], [other_upper, other_lower]] =
-                        [0, 1].map(|i| Pair::halves(made[i][point][lane]));
-                    points[lane] = Pair::join([upper, other_upper]).word();
-                    points[of_halves + lane] = Pair::join([lower, other_lower]).word();
+                    let [upper_even, lower_even] = Pair::halves(even[point][lane]);
+                    let [upper_odd, lower_odd] = Pair::halves(odd[point][lane]);
+                    upper[lane] = Pair::join([upper_even, upper_odd]).word();
+                    lower[lane] = Pair::join([lower_even, lower_odd]).word();
                 }
             }
         }
     }
 }
 
-/// The points of the columns of a run, of a `line` with `left` zeros before it.
+/// The points of the columns of a run, of a channel of a row of an image.
 #[inline(always)]
-fn transform_run<const LANES: usize>(line: &[f32], left: usize, run: usize) -> [[f32; LANES]; POINTS] {
+fn transform_run<const LANES: usize>(
+    &Pixels { values, dims: [_, n_channels, n_rows, w], repeat, left }: &Pixels<'_>,
+    [image, row]: [usize; 2],
+    channel: usize,
+    run: usize,
+) -> [[f32; LANES]; POINTS] {
+    let line = &values[((image * n_channels + channel) * n_rows + row) * w..][..w];
     // Pixels that the columns depend on, and the first of them, counted from where the zeros on the left begin.
     let n_seen = TOGETHER * LANES + TAPS - 1;
     let first = run * TOGETHER * LANES;
-    let mut at_edge = [0.0; TOGETHER * MAX_LANES + TAPS - 1];
-    let seen = first.checked_sub(left).and_then(|first| line.get(first..first + n_seen));
-    let window = seen.unwrap_or_else(|| {
-        let end = (first + n_seen).saturating_sub(left).min(line.len());
-        let zeros = left.saturating_sub(first);
-        let begin = (first + zeros - left).min(end);
-        at_edge[zeros..][..end - begin].copy_from_slice(&line[begin..end]);
-        &at_edge[..n_seen]
-    });
+    let mut copied = [0.0; TOGETHER * MAX_LANES + TAPS - 1];
+    let seen = first.checked_sub(left).filter(|_| repeat == 1).and_then(|first| line.get(first..first + n_seen));
+    let window = match seen {
+        Some(seen) => seen,
+        None => {
+            let end = (first + n_seen).saturating_sub(left).min(w * repeat);
+            let zeros = left.saturating_sub(first);
+            let begin = (first + zeros - left).min(end);
+            if repeat == 1 {
+                copied[zeros..][..end - begin].copy_from_slice(&line[begin..end]);
+            } else {
+                (begin..end).for_each(|at| copied[zeros + at - begin] = line[at / repeat]);
+            }
+            &copied[..n_seen]
+        }
+    };
+    let d = path::spread::<LANES>(window);
     let mut made = [[0.0; LANES]; POINTS];
     for j in 0..LANES {
-        let d = transform_input(std::array::from_fn(|p| window[TOGETHER * j + p]));
-        (0..POINTS).for_each(|point| made[point][j] = d[point]);
+        let points = transform_input([d[0][j], d[1][j], d[2][j], d[3][j], d[4][j], d[5][j]]);
+        for point in 0..POINTS {
+            made[point][j] = points[point];
+        }
     }
     made
 }
@@ -216,6 +240,15 @@ pub(crate) struct After<'a> {
     pub(crate) bias: &'a [f32],
     /// By which what is not positive is multiplied after that, if there are any: one for each channel, or one for all.
     pub(crate) slopes: &'a [f32],
+    /// What is done after that, one after the other.
+    pub(crate) plus: &'a [Plus<'a>],
+}
+
+/// A share of what there is, plus something else.
+pub(crate) struct Plus<'a> {
+    pub(crate) share: f32,
+    /// For each row of the output one of `[N, out, rows, width]`.
+    pub(crate) rows: Vec<(&'a [f32], usize)>,
 }
 
 impl After<'_> {
@@ -242,18 +275,16 @@ impl Rows {
         let n_blocks = n_out.div_ceil(block.rows);
         let size = TAPS * n_in * block.rows;
         let mut weights = Aligned::zeros(POINTS * n_blocks * size);
-        for (o, w) in w.chunks_exact(n_in * TAPS * TAPS).enumerate() {
-            let points = |i: usize, tap: usize| {
-                let w = &w[(i * TAPS + tap) * TAPS..][..TAPS];
-                transform_weights(std::array::from_fn(|column| f64::from(w[column]))).map(|value| value as f32)
-            };
-            for (i, tap) in (0..n_in).flat_map(|i| (0..TAPS).map(move |tap| (i, tap))) {
-                for (point, value) in points(i, tap).into_iter().enumerate() {
-                    let panel = &mut weights[(point * n_blocks + o / block.rows) * size..][..size];
-                    block.put(panel, [tap * n_in + i, o % block.rows], value);
+        weights.par_chunks_exact_mut(size).enumerate().for_each(|(at, panel)| {
+            let [point, first] = [at / n_blocks, at % n_blocks * block.rows];
+            let of_block = w.chunks_exact(n_in * TAPS * TAPS).skip(first).take(block.rows);
+            for (o, w) in of_block.enumerate() {
+                for (at, row) in w.chunks_exact(TAPS).enumerate() {
+                    let [i, tap] = [at / TAPS, at % TAPS];
+                    block.put(panel, [tap * n_in + i, o], transform_weights(point, row));
                 }
             }
-        }
+        });
         Self { block, n_in, n_out, weights }
     }
 
@@ -264,8 +295,9 @@ impl Rows {
     /// The convolution of `x` `[N, in, H, W]` to `y` `[N, out, H', W']`.
     pub(crate) fn run(&self, path: Path, convolution: &Convolution, x: &[f32], y: &mut [f32]) {
         let [vertical, horizontal] = convolution.axes;
-        let shape = [convolution.batch, self.n_in, vertical.input, horizontal.input];
-        let points = Points::new(path, x, shape, horizontal.padding, horizontal.output);
+        let dims = [convolution.batch, self.n_in, vertical.input, horizontal.input];
+        let pixels = Pixels { values: x, dims, repeat: 1, left: horizontal.padding };
+        let points = Points::new(path, pixels, horizontal.output);
         let line = |row: usize| {
             let row = row.checked_sub(vertical.padding).filter(|row| *row < vertical.input)?;
             Some(vec![(&points, row)])
@@ -294,9 +326,9 @@ impl Rows {
                 let places = places[at % n_rows * n_runs..].iter_mut();
                 places.zip(row.chunks_mut(columns)).for_each(|(place, part)| place.push(part));
             }
-            let zeros = vec![0.0; self.n_in * lanes];
+            let zeros = Aligned::zeros(self.n_in * lanes);
             places.par_chunks_mut(runs).enumerate().for_each(|(block, places)| {
-                self.block(lines, [image, block * runs, n_runs], &zeros, after, places);
+                self.block(lines, [image, n_images, block * runs, n_runs, width], &zeros, after, places);
             });
         }
     }
@@ -305,82 +337,101 @@ impl Rows {
     fn block(
         &self,
         lines: &[Line<'_>],
-        [image, first, n_runs]: [usize; 3],
+        [image, n_images, first, n_runs, width]: [usize; 5],
         zeros: &[f32],
         after: After<'_>,
         places: &mut [Vec<&mut [f32]>],
     ) {
         let RunBlock { rows, runs, lanes, is_halved, .. } = self.block;
-        let n_blocks = self.n_out.div_ceil(rows);
+        let of_block = rows * runs * lanes;
         let panel = TAPS * self.n_in * rows;
-        let mut sums = Buffer::<f32>::of(POINTS * n_blocks * rows * runs * lanes);
+        let mut sums = Buffer::<f32>::of(POINTS * self.n_out.div_ceil(rows) * of_block);
         let of_point = sums.len() / POINTS;
         let parts: Vec<usize> = match lines.iter().flatten().next() {
             Some(parts) => parts.iter().map(|(part, _)| part.n_channels).collect(),
             None => vec![self.n_in],
         };
-        let mut segments = Vec::with_capacity(TAPS * parts.len());
-        // A block in halves takes long enough for its memory to come.
-        let at_once = if is_halved { usize::MAX } else { 1 };
-        for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
-            segments.clear();
-            for tap in 0..TAPS {
-                for (p, &n_channels) in parts.iter().enumerate() {
-                    let values = |i: usize| {
+        let mut segments = Vec::new();
+        self.block.within(|| {
+            for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
+                segments.clear();
+                for (tap, (part, &n_channels)) in
+                    (0..TAPS).flat_map(|tap| parts.iter().enumerate().map(move |p| (tap, p)))
+                {
+                    let mut of_part = [zeros; RunBlock::MAX_RUNS];
+                    for (i, of_part) in of_part.iter_mut().enumerate() {
                         // A last block that is not full computes some columns again.
                         let place = first + i.min(places.len() - 1);
                         let [row, run] = [place / n_runs, place % n_runs];
-                        match &lines[row + tap] {
-                            Some(parts) => {
-                                let (points, row) = parts[p];
-                                let of_run = n_channels * lanes;
-                                &points.row(row, image)[(point * n_runs + run) * of_run..][..of_run]
-                            }
-                            None => &zeros[..n_channels * lanes],
+                        if let Some(parts) = &lines[row + tap] {
+                            let (points, row) = parts[part];
+                            let of_run = n_channels * lanes;
+                            *of_part = &points.row(row, image)[(point * n_runs + run) * of_run..][..of_run];
                         }
-                    };
-                    let of_part: [&[f32]; RunBlock::MAX_RUNS] = std::array::from_fn(values);
-                    segments.extend((0..n_channels).step_by(DEPTH).map(|channel| {
+                    }
+                    for channel in (0..n_channels).step_by(DEPTH) {
                         let depth = DEPTH.min(n_channels - channel);
-                        Segment { depth, runs: of_part.map(|run| &run[channel * lanes..][..depth * lanes]) }
-                    }));
+                        let runs = of_part.map(|run| &run[channel * lanes..][..depth * lanes]);
+                        segments.push(Segment { depth, runs });
+                    }
+                }
+                let weights = &self.weights[point * of_point / of_block * panel..][..of_point / of_block * panel];
+                let mut done = 0;
+                // A loop in halves takes long enough for its memory to come.
+                for segments in segments.chunks(if is_halved { segments.len() } else { 1 }) {
+                    for (weights, sums) in weights.chunks_exact(panel).zip(sums.chunks_exact_mut(of_block)) {
+                        self.block.multiply(segments, &weights[done * rows..], sums, done > 0);
+                    }
+                    done += segments.iter().map(|segment| segment.depth).sum::<usize>();
                 }
             }
-            let weights = &self.weights[point * n_blocks * panel..][..n_blocks * panel];
-            let mut done = 0;
-            for segments in segments.chunks(at_once) {
-                let blocks = weights.chunks_exact(panel).zip(sums.chunks_exact_mut(rows * runs * lanes));
-                for (weights, sums) in blocks {
-                    self.block.multiply(segments, &weights[done * rows..], sums, done > 0);
-                }
-                done += segments.iter().map(|segment| segment.depth).sum::<usize>();
-            }
-        }
+        });
         for (i, place) in places.iter_mut().enumerate() {
+            let [row, run] = [(first + i) / n_runs, (first + i) % n_runs];
             for (o, to) in place.iter_mut().enumerate() {
                 let sums = &sums[(o * runs + i) * lanes..];
-                let after = after.of_channel(o);
+                let of_channel = after.of_channel(o);
                 match lanes {
-                    16 => vectorized!(write::<16>(sums, of_point, after, to)),
-                    _ => vectorized!(write::<8>(sums, of_point, after, to)),
+                    16 => vectorized!(write::<16>(sums, of_point, of_channel, to)),
+                    _ => vectorized!(write::<8>(sums, of_point, of_channel, to)),
+                }
+                for plus in after.plus {
+                    let (values, at) = plus.rows[row];
+                    // Of the tensor that the row is of.
+                    let of_channel = values.len() / (n_images * self.n_out);
+                    let values = &values[(image * self.n_out + o) * of_channel + at * width + run * TOGETHER * lanes..];
+                    vectorized!(add(to, plus.share, values));
                 }
             }
         }
     }
 }
 
+/// `share` of `to`, plus `values`.
+#[inline(always)]
+fn add(to: &mut [f32], share: f32, values: &[f32]) {
+    for (to, value) in to.iter_mut().zip(values) {
+        *to = share * *to + value;
+    }
+}
+
 /// The columns of a run from their points, which are `distance` apart, plus `bias`, times `slope` where not positive.
 #[inline(always)]
 fn write<const LANES: usize>(sums: &[f32], distance: usize, [bias, slope]: [f32; 2], to: &mut [f32]) {
-    let point = |point: usize| -> &[f32; LANES] { sums[point * distance..].first_chunk().unwrap_or(&[0.0; LANES]) };
-    let points: [&[f32; LANES]; POINTS] = std::array::from_fn(point);
-    let mut made = [0.0; TOGETHER * MAX_LANES];
-    for j in 0..LANES {
-        let y = transform_output(std::array::from_fn(|point| points[point][j]));
-        let y = y.map(|y| y + bias).map(|y| if y > 0.0 { y } else { slope * y });
-        made[TOGETHER * j..][..TOGETHER].copy_from_slice(&y);
+    let mut points = [[0.0; LANES]; POINTS];
+    for (point, values) in points.iter_mut().enumerate() {
+        values.copy_from_slice(&sums[point * distance..][..LANES]);
     }
-    to.copy_from_slice(&made[..to.len()]);
+    let mut made = [[0.0; LANES]; TOGETHER];
+    for j in 0..LANES {
+        let m = &points;
+        let y = transform_output([m[0][j], m[1][j], m[2][j], m[3][j], m[4][j], m[5][j]]);
+        for at in 0..TOGETHER {
+            let y = y[at] + bias;
+            made[at][j] = if y > 0.0 { y } else { slope * y };
+        }
+    }
+    path::gather(&made, to);
 }
 
 #[cfg(test)]
@@ -390,13 +441,13 @@ mod tests {
     #[test]
     fn four_neighbours_come_from_six_products() {
         let d = [0.5f32, -1.0, 2.0, 0.25, -0.75, 1.5];
-        let g = [0.3f64, -0.2, 0.7];
+        let g = [0.3f32, -0.2, 0.7];
         let points: [f32; POINTS] = {
-            let (d, g) = (transform_input(d), transform_weights(g));
-            std::array::from_fn(|i| d[i] * g[i] as f32)
+            let d = transform_input(d);
+            std::array::from_fn(|i| d[i] * transform_weights(i, &g))
         };
         for (x, y) in transform_output(points).into_iter().enumerate() {
-            let expected: f64 = (0..TAPS).map(|tap| f64::from(d[x + tap]) * g[tap]).sum();
+            let expected: f64 = (0..TAPS).map(|tap| f64::from(d[x + tap]) * f64::from(g[tap])).sum();
             assert!((f64::from(y) - expected).abs() < 1e-6, "{x}: {y} {expected}");
         }
     }

@@ -124,11 +124,24 @@ pub(super) unsafe fn block<const TALL: usize>(
     }
 }
 
+/// Does `work` with registers that are configured.
+///
+/// # Safety
+/// [`is_available`] has said yes, and `work` uses no tiles but by [`block_of_runs`].
+#[inline(always)]
+pub(super) unsafe fn configured(work: impl FnOnce()) {
+    // SAFETY: the registers are there, and nothing else uses them meanwhile.
+    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly)) };
+    work();
+    // SAFETY: as above.
+    unsafe { asm!("tilerelease", options(nostack, nomem)) };
+}
+
 /// A block of 32 rows and two runs of 16 lanes, of numbers in halves: of the four products of their halves three, all but that
 /// of the lower ones.
 ///
 /// # Safety
-/// See [`RunBlock::multiply`]; [`is_available`] has said yes.
+/// See [`RunBlock::multiply`]; this is within [`configured`].
 pub(super) unsafe fn block_of_runs(segments: &[Segment<'_>], mut left: *const f32, sums: *mut f32, is_more: bool) {
     /// Words of a register.
     const TILE: usize = SIDE * SIDE;
@@ -137,7 +150,6 @@ pub(super) unsafe fn block_of_runs(segments: &[Segment<'_>], mut left: *const f3
     // SAFETY: the registers are used by nothing else, and every access is within what the caller vouches for.
     unsafe {
         let [wide, low, low_wide] = [SIDE, 2 * TILE, 2 * TILE + SIDE].map(|at| sums.wrapping_add(at));
-        asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly));
         if is_more {
             asm!("tileloadd tmm0, [{a} + {row}]", "tileloadd tmm1, [{b} + {row}]",
                 "tileloadd tmm2, [{c} + {row}]", "tileloadd tmm3, [{d} + {row}]",
@@ -188,6 +200,5 @@ pub(super) unsafe fn block_of_runs(segments: &[Segment<'_>], mut left: *const f3
             "tilestored [{c} + {row}], tmm2", "tilestored [{d} + {row}], tmm3",
             a = in(reg) sums, b = in(reg) wide, c = in(reg) low, d = in(reg) low_wide, row = in(reg) SUMS_ROW,
             options(nostack));
-        asm!("tilerelease", options(nostack, nomem));
     }
 }

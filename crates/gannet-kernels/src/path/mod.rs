@@ -62,7 +62,7 @@ pub(crate) struct RunBlock {
 }
 
 /// A part of the depth, with the right side's values for it: `[depth, lanes]` for each run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Segment<'a> {
     pub(crate) depth: usize,
     pub(crate) runs: [&'a [f32]; RunBlock::MAX_RUNS],
@@ -78,6 +78,17 @@ impl RunBlock {
     /// `[HALVED / 2, lanes]`, of the left side `[rows / 16, 16, HALVED / 2]`, each a [`Pair`], and behind these the lower ones.
     pub(crate) const HALVED: usize = 32;
 
+    /// Does `work`, which calls [`multiply`](Self::multiply) and nothing that takes long.
+    #[inline]
+    pub(crate) fn within(&self, work: impl FnOnce()) {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if self.is_halved {
+            // SAFETY: such a block is made only where there are tiles.
+            return unsafe { amx::configured(work) };
+        }
+        work();
+    }
+
     /// Puts a number of the left side, which was zero, to its place in the depth and its row.
     pub(crate) fn put(&self, left: &mut [f32], [k, row]: [usize; 2], number: f32) {
         if !self.is_halved {
@@ -92,7 +103,7 @@ impl RunBlock {
         }
     }
 
-    /// `sums[row][run] = sum over k of left[k][row] run[k]`, lane by lane, added to what is there if `is_more`; k runs through
+    /// [Within](Self::within), `sums[row][run] = sum over k of left[k][row] run[k]`, lane by lane, added to what is there if `is_more`; k runs through
     /// one of the `segments` after the other. `left` is `[depth, rows]`.
     #[inline]
     pub(crate) fn multiply(&self, segments: &[Segment<'_>], left: &[f32], sums: &mut [f32], is_more: bool) {
@@ -376,6 +387,37 @@ fn peak_of<C: Cell>(block: Block<C>) -> f64 {
     });
     let flops = 2 * block.rows * block.columns * DEPTH * C::DEPTH * ROUNDS * n_threads;
     flops as f64 / started.elapsed().as_secs_f64() / 1e9
+}
+
+/// Numbers of a window that overlap with those of the next: of every four, six are wanted.
+const OVERLAP: usize = 2;
+
+/// Of a window of 4 `LANES` + 2 numbers every fourth, from each of the first six on.
+#[inline(always)]
+pub(crate) fn spread<const LANES: usize>(window: &[f32]) -> [[f32; LANES]; 4 + OVERLAP] {
+    assert!(window.len() >= 4 * LANES + OVERLAP);
+    let mut apart = [[0.0; LANES]; 4 + OVERLAP];
+    #[cfg(target_arch = "x86_64")]
+    if LANES == 16 {
+        // SAFETY: lanes are 16 where there is AVX-512, and the window was just measured.
+        unsafe { x86::spread(window.as_ptr(), apart.as_mut_ptr().cast()) };
+        return apart;
+    }
+    for (first, apart) in apart.iter_mut().enumerate() {
+        apart.iter_mut().enumerate().for_each(|(j, value)| *value = window[4 * j + first]);
+    }
+    apart
+}
+
+/// Puts numbers back together, the first of all four, then the second ones, as many as `to` holds.
+#[inline(always)]
+pub(crate) fn gather<const LANES: usize>(apart: &[[f32; LANES]; 4], to: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if LANES == 16 && to.len() == 4 * LANES {
+        // SAFETY: as above.
+        return unsafe { x86::gather(apart.as_ptr().cast(), to.as_mut_ptr()) };
+    }
+    to.iter_mut().enumerate().for_each(|(at, to)| *to = apart[at % 4][at / 4]);
 }
 
 mod registers;

@@ -2,8 +2,10 @@
 
 use std::arch::x86_64::{
     __m256, __m512, __m512bh, __m512i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castps_pd,
+    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_permutex2var_pd, _mm512_permutex2var_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32,
+    _mm512_setr_epi64, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
 use super::Segment;
@@ -219,6 +221,62 @@ pub(super) unsafe fn avx512_of_runs(segments: &[Segment<'_>], left: *const f32, 
 pub(super) unsafe fn avx2_of_runs(segments: &[Segment<'_>], left: *const f32, sums: *mut f32, is_more: bool) {
     // SAFETY: as the caller vouches.
     unsafe { block_of_runs::<Avx2, 4, 3>(segments, left, sums, is_more) }
+}
+
+/// Of 66 numbers every fourth, from each of the first six on, `[6, 16]`.
+///
+/// # Safety
+/// The pointers are good for as many numbers; the processor has AVX-512, and this is inlined where it is enabled.
+#[inline(always)]
+pub(super) unsafe fn spread(window: *const f32, to: *mut f32) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let (a, b) = (_mm512_loadu_ps(window), _mm512_loadu_ps(window.add(16)));
+        let (c, d) = (_mm512_loadu_ps(window.add(32)), _mm512_loadu_ps(window.add(48)));
+        // Of two vectors every fourth from the first on, then from the second on; and so from the third and the fourth on.
+        let places = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+        let (ab, cd) = (_mm512_permutex2var_ps(a, places, b), _mm512_permutex2var_ps(c, places, d));
+        let places = _mm512_add_epi32(places, _mm512_set1_epi32(2));
+        let (ab_2, cd_2) = (_mm512_permutex2var_ps(a, places, b), _mm512_permutex2var_ps(c, places, d));
+        let first = _mm512_shuffle_f32x4::<0x44>(ab, cd);
+        let second = _mm512_shuffle_f32x4::<0xEE>(ab, cd);
+        _mm512_storeu_ps(to, first);
+        _mm512_storeu_ps(to.add(16), second);
+        _mm512_storeu_ps(to.add(32), _mm512_shuffle_f32x4::<0x44>(ab_2, cd_2));
+        _mm512_storeu_ps(to.add(48), _mm512_shuffle_f32x4::<0xEE>(ab_2, cd_2));
+        // From the fifth and the sixth on: one further than the first two.
+        let next = _mm512_castps_si512(_mm512_set1_ps(*window.add(64)));
+        let fifth = _mm512_alignr_epi32::<1>(next, _mm512_castps_si512(first));
+        _mm512_storeu_ps(to.add(64), _mm512_castsi512_ps(fifth));
+        let next = _mm512_castps_si512(_mm512_set1_ps(*window.add(65)));
+        let sixth = _mm512_alignr_epi32::<1>(next, _mm512_castps_si512(second));
+        _mm512_storeu_ps(to.add(80), _mm512_castsi512_ps(sixth));
+    }
+}
+
+/// Four times 16 numbers put together to 64, the first of all four, then the second ones.
+///
+/// # Safety
+/// As [`spread`].
+#[inline(always)]
+pub(super) unsafe fn gather(from: *const f32, to: *mut f32) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16)));
+        let (c, d) = (_mm512_loadu_ps(from.add(32)), _mm512_loadu_ps(from.add(48)));
+        let [low, high] = [_mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15)];
+        // Twos of the first half of the lanes, put together to fours, then of the second half.
+        let places = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let ab = _mm512_castps_pd(_mm512_permutex2var_ps(a, places, b));
+        let cd = _mm512_castps_pd(_mm512_permutex2var_ps(c, places, d));
+        _mm512_storeu_pd(to.cast(), _mm512_permutex2var_pd(ab, low, cd));
+        _mm512_storeu_pd(to.add(16).cast(), _mm512_permutex2var_pd(ab, high, cd));
+        let places = _mm512_add_epi32(places, _mm512_set1_epi32(8));
+        let ab = _mm512_castps_pd(_mm512_permutex2var_ps(a, places, b));
+        let cd = _mm512_castps_pd(_mm512_permutex2var_ps(c, places, d));
+        _mm512_storeu_pd(to.add(32).cast(), _mm512_permutex2var_pd(ab, low, cd));
+        _mm512_storeu_pd(to.add(48).cast(), _mm512_permutex2var_pd(ab, high, cd));
+    }
 }
 
 /// That the processor has AVX-512, as all processors for laptops and servers have it that have it at all.

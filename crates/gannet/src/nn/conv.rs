@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use gannet_kernels::{Line, conv_transpose2d, conv2d, conv2d_lines, conv2d_padded, takes_lines};
+use gannet_kernels::{Line, Then, conv_transpose2d, conv2d, conv2d_lines, conv2d_padded, takes_lines};
 
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
@@ -123,12 +123,12 @@ impl Conv2d {
         [self.stride, self.padding, self.groups] == [1; 3] && takes_lines(self.weight.dims())
     }
 
-    /// Rows of [`forward`](Self::forward) of `n_images` of some `width`, from the lines that they need, times
-    /// `slopes` where not positive, if there are any: equal to those of the whole image, bit for bit.
-    pub fn forward_lines(&self, lines: &[Line<'_>], [n_images, width]: [usize; 2], slopes: &[f32]) -> Tensor<4> {
+    /// Rows of [`forward`](Self::forward) of `n_images` of some `width`, from the lines that they need, and what comes `then`:
+    /// equal to those of the whole image, bit for bit.
+    pub fn forward_lines(&self, lines: &[Line<'_>], [n_images, width]: [usize; 2], then: &Then<'_>) -> Tensor<4> {
         let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        conv2d_lines(lines, [n_images, width], &weight, bias.as_ref(), slopes)
+        conv2d_lines(lines, [n_images, width], &weight, bias.as_ref(), then)
     }
 }
 

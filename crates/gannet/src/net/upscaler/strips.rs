@@ -8,17 +8,19 @@
 use std::collections::VecDeque;
 
 use burn::tensor::Tensor;
-use gannet_kernels::{Line, LineForm, Precision, PreparedRows, keeping_weights, keeping_weights_of_columns};
+use gannet_kernels::{
+    Line, LineForm, Plus, Precision, PreparedRows, Then, keeping_weights, keeping_weights_of_columns,
+};
 
 use super::graph::radius;
 use super::pass::{Compute, Pass};
-use super::{Graph, Op};
-use crate::nn::{Conv2d, activation};
+use super::{Graph, Node, Op};
+use crate::nn::activation;
 
 /// A picture on its way through a network.
 pub struct Strips<'a> {
     graph: &'a Graph,
-    /// How rows are prepared for convolutions that [take lines](Conv2d::takes_lines); none where all are computed as others.
+    /// How rows are prepared for convolutions that [take lines](crate::nn::Conv2d::takes_lines); none where all are computed as others.
     form: Option<LineForm>,
     /// What each node reads.
     parts: Vec<Vec<usize>>,
@@ -33,6 +35,8 @@ pub struct Strips<'a> {
     width: usize,
     /// Whether a node's rows are made anew whenever they are asked for, because that costs less than to keep them.
     is_on_demand: Vec<bool>,
+    /// Which of these are computed by lines, together with what alone reads them.
+    is_fused: Vec<bool>,
     /// Who reads each node.
     readers: Vec<Readers>,
     /// Of each node, the strips that hold rows which are still needed.
@@ -73,7 +77,7 @@ pub struct StripCost {
 
 impl<'a> Strips<'a> {
     /// For pictures of `height` rows; a network's first layer may want [a multiple](super::UpscalerConfig::multiple). By lines,
-    /// convolutions that [take them](Conv2d::takes_lines) are faster, but rows take more memory while they wait, and a value
+    /// convolutions that [take them](crate::nn::Conv2d::takes_lines) are faster, but rows take more memory while they wait, and a value
     /// may depend on [more columns](Graph::reach).
     pub fn new(graph: &'a Graph, height: usize, by_lines: bool) -> Self {
         let mut heights: Vec<usize> = Vec::with_capacity(graph.nodes.len());
@@ -90,15 +94,21 @@ impl<'a> Strips<'a> {
         let with_lines = (0..n).filter(|&place| graph.takes_lines(place));
         let channels = with_lines.flat_map(|place| &parts[place]).map(|&part| graph.nodes[part].channels);
         let form = by_lines.then(|| Precision::Halved.scope(|| LineForm::new(channels)));
-        // A convolution that only an activation reads is computed together with it.
         let is_cheap = |op: &Op| matches!(op, Op::Cat | Op::Nearest(_));
-        let mut is_on_demand: Vec<bool> = graph.nodes.iter().map(|node| is_cheap(&node.op)).collect();
-        for node in &graph.nodes {
-            if let (Op::Leaky | Op::Prelu(_), &[input]) = (&node.op, node.inputs.as_slice()) {
-                let n_readers = graph.nodes.iter().filter(|node| node.inputs.contains(&input)).count();
-                is_on_demand[input] |= by_lines && n_readers == 1 && graph.takes_lines(input);
-            }
+        // A convolution is computed together with the activation or the sums that alone read it.
+        let mut is_fused = vec![false; n];
+        for node in graph.nodes.iter().filter(|_| by_lines) {
+            let &[input, ..] = node.inputs.as_slice() else { continue };
+            let n_readers = graph.nodes.iter().flat_map(|node| &node.inputs).filter(|read| **read == input).count();
+            let fits = match (&node.op, &graph.nodes[input]) {
+                (Op::Leaky | Op::Prelu(_), _) => graph.takes_lines(input),
+                (Op::Sum(_), Node { op: Op::Sum(_), inputs, .. }) => is_fused[inputs[0]],
+                (Op::Sum(_), _) => graph.takes_lines(input),
+                _ => false,
+            };
+            is_fused[input] = fits && n_readers == 1;
         }
+        let is_on_demand = (0..n).map(|place| is_fused[place] || is_cheap(&graph.nodes[place].op)).collect::<Vec<_>>();
         let mut readers = vec![Readers::default(); n];
         if let Some(output) = readers.last_mut() {
             output.as_rows = true;
@@ -120,6 +130,7 @@ impl<'a> Strips<'a> {
             n_images: 0,
             width: 0,
             is_on_demand,
+            is_fused,
             readers,
             kept: (0..n).map(|_| VecDeque::new()).collect(),
         }
@@ -139,10 +150,11 @@ impl<'a> Strips<'a> {
     /// Further rows of the output without further rows of the picture: what is left when all of these were pushed, as many
     /// at a time as from the largest of them.
     pub fn flush(&mut self) -> Option<Tensor<4>> {
-        match self.form {
+        // Among the threads that the kernels work on, none of which then waits for another one to begin.
+        rayon::scope(|_| match self.form {
             Some(_) => keeping_weights(|| self.advance()),
             None => keeping_weights_of_columns(|| self.advance()),
-        }
+        })
     }
 
     fn advance(&mut self) -> Option<Tensor<4>> {
@@ -229,22 +241,29 @@ impl<'a> Strips<'a> {
         let input = |i: usize, first: usize, end: usize| self.rows(node.inputs[i], first, end);
         match &node.op {
             Op::Input => unreachable!("the picture itself is not computed"),
-            Op::Conv(layer) if self.takes_lines(place) => self.convolve(place, layer, [first, end], &[]),
+            Op::Conv(_) if self.takes_lines(place) => self.convolve(place, [first, end], &Then::default()),
             Op::Conv(layer) => {
                 let radius = radius(layer);
                 let above = radius.saturating_sub(first);
                 let below = (end + radius).saturating_sub(self.heights[place]);
                 layer.forward_rows(input(0, first + above - radius, end + radius - below), [above, below])
             }
-            Op::Leaky | Op::Prelu(_) if self.is_on_demand[node.inputs[0]] => {
-                let Op::Conv(layer) = &self.graph.nodes[node.inputs[0]].op else {
-                    unreachable!("only convolutions are computed with what follows")
-                };
-                let slopes = match &node.op {
-                    Op::Prelu(prelu) => prelu.slopes(),
-                    _ => vec![activation::SLOPE],
-                };
-                self.convolve(node.inputs[0], layer, [first, end], &slopes)
+            Op::Leaky if self.is_fused[node.inputs[0]] => {
+                let then = Then { slopes: &[activation::SLOPE], ..Then::default() };
+                self.convolve(node.inputs[0], [first, end], &then)
+            }
+            Op::Prelu(prelu) if self.is_fused[node.inputs[0]] => {
+                let then = Then { slopes: &prelu.slopes(), ..Then::default() };
+                self.convolve(node.inputs[0], [first, end], &then)
+            }
+            Op::Sum(_) if self.is_fused[node.inputs[0]] => {
+                // From the last sum back to the convolution.
+                let (mut sums, mut place) = (vec![], place);
+                while let Node { op: Op::Sum(share), inputs, .. } = &self.graph.nodes[place] {
+                    sums.insert(0, Plus { share: *share, rows: self.row_by_row(inputs[1], [first, end]) });
+                    place = inputs[0];
+                }
+                self.convolve(place, [first, end], &Then { sums, ..Then::default() })
             }
             Op::Norm(layer) => Compute.norm(&input(0, first, end), layer),
             Op::Prelu(layer) => Compute.prelu(&input(0, first, end), layer),
@@ -264,28 +283,34 @@ impl<'a> Strips<'a> {
         }
     }
 
-    /// Rows `first..end` of a convolution from prepared rows of the parts of its input, times `slopes` where not positive.
-    fn convolve(&self, place: usize, layer: &Conv2d, [first, end]: [usize; 2], slopes: &[f32]) -> Tensor<4> {
+    /// Rows `first..end` of a convolution from prepared rows of the parts of its input, and what comes `then`.
+    fn convolve(&self, place: usize, [first, end]: [usize; 2], then: &Then<'_>) -> Tensor<4> {
+        let Op::Conv(layer) = &self.graph.nodes[place].op else { unreachable!("only convolutions take lines") };
         // The lines that the rows see, but for those outside of the image.
         let (start, stop) = (first.saturating_sub(1), (end + 1).min(self.heights[place]));
         let parts = &self.parts[place];
-        let fresh: Vec<Option<PreparedRows>> = parts
+        // What is made on demand, the first row of it, and how often each of its rows counts.
+        let fresh: Vec<Option<(PreparedRows, usize, usize)>> = parts
             .iter()
             .map(|&part| {
-                self.is_on_demand[part].then(|| {
-                    let rows = self.compute(part, start, stop);
-                    self.prepare(&rows)
+                let Node { op, inputs, .. } = &self.graph.nodes[part];
+                self.is_on_demand[part].then(|| match op {
+                    &Op::Nearest(factor) => {
+                        let rows = self.rows(inputs[0], start / factor, stop.div_ceil(factor));
+                        (self.prepare(&rows, factor), start / factor, factor)
+                    }
+                    _ => (self.prepare(&self.compute(part, start, stop), 1), start, 1),
                 })
             })
             .collect();
         let line = |row: usize| -> Line<'_> {
             let row = row.checked_sub(1).filter(|row| *row < self.heights[place])?;
             let parts = parts.iter().zip(&fresh).map(|(&part, fresh)| match fresh {
-                Some(rows) => Some((rows, row - start)),
-                None => self.kept[part].iter().find_map(|kept| {
-                    let is_within = kept.first <= row && row < kept.end;
-                    Some((kept.prepared.as_ref().filter(|_| is_within)?, row - kept.first))
-                }),
+                Some((rows, first, factor)) => Some((rows, row / factor - first)),
+                None => {
+                    let kept = self.kept(part, row)?;
+                    Some((kept.prepared.as_ref()?, row - kept.first))
+                }
             });
             let parts: Option<Vec<_>> = parts.collect();
             assert!(parts.is_some(), "rows that a later layer needs are kept");
@@ -293,7 +318,26 @@ impl<'a> Strips<'a> {
         };
         // Counted from one before the image, so that none is negative.
         let lines: Vec<Line<'_>> = (first..end + 2).map(line).collect();
-        layer.forward_lines(&lines, [self.n_images, self.width * self.heights[place] / self.heights[0]], slopes)
+        layer.forward_lines(&lines, [self.n_images, self.width * self.heights[place] / self.heights[0]], then)
+    }
+
+    /// What holds a row of a node's output.
+    fn kept(&self, place: usize, row: usize) -> Option<&Kept> {
+        self.kept[place].iter().find(|kept| kept.first <= row && row < kept.end)
+    }
+
+    /// Rows `first..end` of a node's output, each with the tensor that it is in.
+    fn row_by_row(&self, place: usize, [first, end]: [usize; 2]) -> Vec<(Tensor<4>, usize)> {
+        if self.is_on_demand[place] {
+            let rows = self.compute(place, first, end);
+            return (0..end - first).map(|row| (rows.clone(), row)).collect();
+        }
+        let row = |row: usize| {
+            let kept = self.kept(place, row).and_then(|kept| Some((kept.rows.clone()?, row - kept.first)));
+            let Some(found) = kept else { unreachable!("rows that a later layer needs are kept") };
+            found
+        };
+        (first..end).map(row).collect()
     }
 
     /// Rows `first..end` of a node's output that were computed before, or are made on demand.
@@ -316,15 +360,15 @@ impl<'a> Strips<'a> {
         self.form.is_some() && self.graph.takes_lines(place)
     }
 
-    fn prepare(&self, rows: &Tensor<4>) -> PreparedRows {
+    fn prepare(&self, rows: &Tensor<4>, repeat: usize) -> PreparedRows {
         let Some(form) = self.form else { unreachable!("lines are read where there is a form of them") };
-        PreparedRows::new(rows, form)
+        PreparedRows::new(rows, repeat, form)
     }
 
     fn append(&mut self, place: usize, first: usize, rows: Tensor<4>) {
         let end = first + rows.dims()[2];
         let Readers { as_lines, as_rows } = self.readers[place];
-        let prepared = as_lines.then(|| self.prepare(&rows));
+        let prepared = as_lines.then(|| self.prepare(&rows, 1));
         self.kept[place].push_back(Kept { first, end, rows: as_rows.then_some(rows), prepared });
     }
 
