@@ -37,8 +37,9 @@ struct Pack {
     packed: Arc<Packed>,
 }
 
-/// Values of all that is kept, 192 MB, beside the weights themselves.
-const MAX_VALUES: usize = 48 << 20;
+/// Values of all that is kept, 268 MB, beside the weights themselves: more than the largest network here has, a U-Net for pictures
+/// of 256 pixels.
+const MAX_VALUES: usize = 64 << 20;
 
 /// What is kept of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

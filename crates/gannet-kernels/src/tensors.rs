@@ -26,7 +26,7 @@ pub(crate) fn is_served(device: burn::tensor::Device) -> bool {
 }
 
 /// Does `work`, such as sampling a trained generator, whose convolutions keep what they prepare of their weights for the
-/// next time. Up to 192 MB are kept until other weights take their place. Convolutions of 3x3 then prepare more and multiply
+/// next time. Up to 268 MB are kept until other weights take their place. Convolutions of 3x3 then prepare more and multiply
 /// half as much, but compute columns by [`TOGETHER`]: a value depends, in its last bits, on all that its four depend on.
 pub fn keeping_weights<T>(work: impl FnOnce() -> T) -> T {
     #[cfg(feature = "kernels")]

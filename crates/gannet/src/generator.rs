@@ -109,7 +109,7 @@ impl Generator {
     pub(crate) fn of_tensors(card: Card, tensors: &Tensors) -> Result<Self, String> {
         check(&card, tensors)?;
         let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
-        let network = card.net.generator(card.subject(), &mut Init::new(0, Purpose::GeneratorWeights, &device));
+        let network = card.net.generator(card.subject(), &mut Init::blank(&device));
         let network = state::load(network, KIND, tensors)?;
         Ok(Self { card, class: None, network: network.valid(), device })
     }

@@ -11,7 +11,6 @@ use crate::image::{self, Fit, Picture, Shape};
 use crate::net::{GatedConfig, GatedGenerator};
 use crate::nn::state::{self, Tensors};
 use crate::nn::{self, Init};
-use crate::random::Purpose;
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result, device};
 
@@ -59,7 +58,7 @@ impl Inpainter {
         let refuse = |reason| Error::file(&file, reason);
         check(&card, &tensors).map_err(refuse)?;
         let device = device::open(device::first_built())?;
-        let network = card.net.init(card.shape.channels, &mut Init::new(0, Purpose::GeneratorWeights, &device));
+        let network = card.net.init(card.shape.channels, &mut Init::blank(&device));
         let network = state::load(network, "", &tensors).map_err(refuse)?.valid();
         Ok(Self { card, network, device })
     }
@@ -143,6 +142,7 @@ fn check(card: &Card, tensors: &Tensors) -> std::result::Result<(), String> {
 mod tests {
     use super::*;
     use crate::image::Samples;
+    use crate::random::Purpose;
 
     fn inpainter(channels: usize) -> Inpainter {
         let shape = Shape { channels, height: 32, width: 32 };

@@ -75,7 +75,7 @@ impl Translator {
         let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
         let mut networks = BTreeMap::new();
         for &way in &card.ways {
-            let network = card.net.init(card.shape, &mut Init::new(0, Purpose::GeneratorWeights, &device));
+            let network = card.net.init(card.shape, &mut Init::blank(&device));
             networks.insert(way, state::load(network, &way.to_string(), tensors)?.valid());
         }
         Ok(Self { card, networks, direction, device })

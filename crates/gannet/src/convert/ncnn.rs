@@ -12,7 +12,6 @@ use crate::net::upscaler::{Graph, Op, RrdbConfig, SrvggConfig, Upscaler, Upscale
 use crate::nn::Init;
 use crate::nn::activation::SLOPE;
 use crate::nn::state::{self, Tensors};
-use crate::random::Purpose;
 use crate::{Error, Result, device};
 
 /// The tensors of the network at `path` under the names they have here.
@@ -22,7 +21,7 @@ pub(super) fn named(path: &Path) -> Result<Weights> {
     let steps = steps(&network).map_err(|reason| Error::file(path, reason))?;
     let mut reasons = vec![];
     for config in candidates(&network) {
-        let candidate = config.init(&mut Init::new(0, Purpose::GeneratorWeights, &device));
+        let candidate = config.init(&mut Init::blank(&device));
         match tensors(&steps, &candidate) {
             Ok(tensors) => return Ok(Weights { tensors, under: vec![], sha256: network.sha256 }),
             Err(reason) => reasons.push(format!("no {}: {reason}", config.family())),

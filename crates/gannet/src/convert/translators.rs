@@ -14,7 +14,6 @@ use crate::method;
 use crate::net::{PictureNorm, ResnetGeneratorConfig, TranslatorConfig, UnetConfig};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
-use crate::random::Purpose;
 use crate::translator::{Card, Translator};
 
 /// The most steps that are looked for.
@@ -71,7 +70,7 @@ fn translator(
     }
     let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
     let mut ours = Tensors::new();
-    state::save(&net.init(shape, &mut Init::new(0, Purpose::GeneratorWeights, &device)), "", &mut ours);
+    state::save(&net.init(shape, &mut Init::blank(&device)), "", &mut ours);
     let way = Direction::default();
     let mut unused: BTreeSet<&String> = source.tensors.keys().filter(|name| !is_idle(source.tensors, name)).collect();
     let mut tensors = Tensors::new();

@@ -9,7 +9,8 @@ use crate::random::{self, Purpose};
 
 /// Draws initial weights, layer by layer, from one stream. Layers built in the same order get the same weights.
 pub struct Init {
-    rng: ChaCha8Rng,
+    /// None where nothing is drawn.
+    rng: Option<ChaCha8Rng>,
     device: Device,
 }
 
@@ -33,7 +34,12 @@ pub enum Weights {
 impl Init {
     /// Weights for `purpose` under `seed`, placed on `device`.
     pub fn new(seed: u64, purpose: Purpose, device: &Device) -> Self {
-        Self { rng: random::stream(seed, purpose, 0), device: device.clone() }
+        Self { rng: Some(random::stream(seed, purpose, 0)), device: device.clone() }
+    }
+
+    /// Zeros in the place of all that would be drawn, for a network whose weights are loaded next.
+    pub fn blank(device: &Device) -> Self {
+        Self { rng: None, device: device.clone() }
     }
 
     /// Where the weights are placed.
@@ -60,13 +66,14 @@ impl Init {
 
     /// A parameter drawn from N(`mean`, `std`²).
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], mean: f32, std: f32) -> Param<Tensor<D>> {
-        let values = random::normal(&mut self.rng, shape.iter().product());
+        let values = self.gaussian(shape.iter().product());
         self.param(values.into_iter().map(|z| mean + std * z).collect(), shape)
     }
 
     /// A parameter drawn uniformly from [-`bound`, `bound`].
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
-        let values = (0..shape.iter().product()).map(|_| self.rng.random_range(-bound..=bound)).collect();
+        let Some(rng) = &mut self.rng else { return self.constant(shape, 0.0) };
+        let values = (0..shape.iter().product()).map(|_| rng.random_range(-bound..=bound)).collect();
         self.param(values, shape)
     }
 
@@ -77,7 +84,7 @@ impl Init {
 
     /// A vector of length 1 in a random direction.
     pub fn direction(&mut self, n: usize) -> Tensor<1> {
-        let values = random::normal(&mut self.rng, n);
+        let values = self.gaussian(n);
         let length = values.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         let values: Vec<f32> = values.into_iter().map(|v| v / length).collect();
         Tensor::from_data(TensorData::new(values, [n]), &self.device)
@@ -86,12 +93,13 @@ impl Init {
     /// Gaussian vectors made orthonormal one after the other (modified Gram-Schmidt), as rows of the matrix
     /// `[first dimension, all others]` or, where those are more, as its columns.
     fn orthogonal<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+        let Some(rng) = &mut self.rng else { return self.constant(shape, 0.0) };
         let n_rows = shape[0];
         let n_columns = shape[1..].iter().product();
         let (n_vectors, length) = if n_rows <= n_columns { (n_rows, n_columns) } else { (n_columns, n_rows) };
         let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(n_vectors);
         while vectors.len() < n_vectors {
-            let mut new: Vec<f64> = random::normal(&mut self.rng, length).into_iter().map(f64::from).collect();
+            let mut new: Vec<f64> = random::normal(rng, length).into_iter().map(f64::from).collect();
             for old in &vectors {
                 let overlap: f64 = old.iter().zip(&new).map(|(a, b)| a * b).sum();
                 new.iter_mut().zip(old).for_each(|(new, old)| *new -= overlap * old);
@@ -106,6 +114,10 @@ impl Init {
         };
         let values = (0..n_rows).flat_map(|row| (0..n_columns).map(move |column| (row, column)));
         self.param(values.map(|(row, column)| value(row, column)).collect(), shape)
+    }
+
+    fn gaussian(&mut self, n: usize) -> Vec<f32> {
+        self.rng.as_mut().map_or_else(|| vec![0.0; n], |rng| random::normal(rng, n))
     }
 
     fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {

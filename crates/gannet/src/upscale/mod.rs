@@ -21,7 +21,6 @@ use crate::image::{Picture, Samples, Shape, interleave, plane};
 use crate::net::upscaler::{self, Graph, Strips, UpscalerConfig};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
-use crate::random::Purpose;
 use crate::run::{Config, checkpoint};
 use crate::{Error, Result};
 
@@ -77,7 +76,7 @@ impl Upscaler {
             return Err(format!("describes another network than its tensors make: {:?}", card.net));
         }
         let device = device.clone().without_autodiff();
-        let network = card.net.init(&mut Init::new(0, Purpose::GeneratorWeights, &device));
+        let network = card.net.init(&mut Init::blank(&device));
         let network = state::load(network, "", tensors)?.valid();
         Ok(Self { card, graph: network.graph(), network, device })
     }

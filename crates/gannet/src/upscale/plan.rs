@@ -8,7 +8,7 @@ use crate::net::upscaler::{Graph, StripCost, Strips};
 use crate::{Error, Result};
 
 /// Pixels that a strip has where memory allows: enough to keep all threads busy, few enough to stay in their caches.
-const STRIP_PIXELS: usize = 1 << 11;
+const STRIP_PIXELS: usize = 1 << 12;
 /// The fewest rows of a strip, where convolutions are computed by lines and where not: these read two rows more than they make.
 const MIN_ROWS: [usize; 2] = [1, 4];
 /// The narrowest band that is worth its overlap.
