@@ -12,6 +12,7 @@ and the networks are
         Wang et al. 2018, "ESRGAN" (arXiv 1809.00219), section 3.1: dense blocks of five
         convolutions with LeakyReLU 0.2, shares of 0.2, nearest-neighbour doubling. For x2
         the input passes PixelUnshuffle(2). Tensor names of BasicSR.
+    skip           as rrdb2, plus a convolution of 5x5 of the input and PixelShuffle(2).
     srvgg          [1, 3, 5, 4] -> x3; width 5, two convolutions between first and last,
         PReLU, PixelShuffle, plus the input repeated. Tensor names of BasicSR.
     srresnet       [3, 3, 5, 6] -> x4; width 4, two blocks. Ledig et al. 2017 (arXiv
@@ -57,13 +58,15 @@ class Block(nn.Module):
 
 
 class Rrdb(nn.Module):
-    def __init__(self, scale=4, width=64, growth=32, blocks=23):
+    def __init__(self, scale=4, width=64, growth=32, blocks=23, skip=False):
         super().__init__()
+        self.scale = scale
         self.folding = 4 // scale
         self.conv_first = conv(3 * self.folding**2, width)
         self.body = nn.ModuleList(Block(width, growth) for _ in range(blocks))
         self.conv_body, self.conv_up1, self.conv_up2, self.conv_hr = (conv(width, width) for _ in range(4))
         self.conv_last = conv(width, 3)
+        self.skip = nn.Conv2d(3, 3 * scale**2, 5, padding=2, bias=False) if skip else None
 
     def forward(self, x):
         first = self.conv_first(pixel_unshuffle(x, self.folding))
@@ -73,7 +76,8 @@ class Rrdb(nn.Module):
         y = first + self.conv_body(y)
         y = act(self.conv_up1(interpolate(y, scale_factor=2, mode="nearest")))
         y = act(self.conv_up2(interpolate(y, scale_factor=2, mode="nearest")))
-        return self.conv_last(act(self.conv_hr(y)))
+        y = self.conv_last(act(self.conv_hr(y)))
+        return y if self.skip is None else y + pixel_shuffle(self.skip(x), self.scale)
 
 
 class Srvgg(nn.Module):
@@ -156,6 +160,7 @@ def all_networks():
     yield "rrdb2", measure(Rrdb(2, 6, 3, 1), 1, 3, 6, 4)
     yield "srvgg", measure(Srvgg(3, 5, 2), 1, 3, 5, 4)
     yield "srresnet", measure(Srresnet(4, 2), 3, 3, 5, 6)
+    yield "skip", measure(Rrdb(2, 6, 3, 1, skip=True), 1, 3, 6, 4)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ use gannet_kernels::{Axis, Convolution, Path, Precision, forward, forward_by_row
 use proptest::prelude::*;
 
 /// Error allowed, relative to the sum of absolute values of what is added.
-const TOLERANCE: f64 = 2e-5;
+const TOLERANCE: f64 = 1e-5;
+/// The same where numbers have 17 bits, which points of Winograd's method take from neighbours that a sum at an edge does not
+/// have.
+const TOLERANCE_HALVED: f64 = 1e-4;
 
 /// Calls `add` with the index of an input, a weight and an output value, for all that belong together.
 fn each(c: &Convolution, mut add: impl FnMut(usize, usize, usize)) {
@@ -48,10 +51,10 @@ fn numbers(n: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-fn assert_close(what: &str, c: &Convolution, path: Path, ours: &[f32], sums: &[[f64; 2]]) {
+fn assert_close(what: &str, c: &Convolution, path: Path, ours: &[f32], sums: &[[f64; 2]], tolerance: f64) {
     for (i, (ours, [sum, size])) in ours.iter().zip(sums).enumerate() {
         let error = (f64::from(*ours) - sum).abs();
-        assert!(error <= TOLERANCE * size, "{what} {i} is {ours}, expected {sum}: {path:?}, {c:?}");
+        assert!(error <= tolerance * size, "{what} {i} is {ours}, expected {sum}: {path:?}, {c:?}");
     }
 }
 
@@ -79,11 +82,11 @@ fn check(c: &Convolution, seed: u64) {
             // What was in the results before must not matter.
             let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![f32::NAN; n]);
             forward(path, c, &x, &w, &mut y);
-            assert_close("output", c, path, &y, &y_sums);
+            assert_close("output", c, path, &y, &y_sums, TOLERANCE);
             input_gradient(path, c, &dy, &w, &mut dx);
-            assert_close("input gradient", c, path, &dx, &dx_sums);
+            assert_close("input gradient", c, path, &dx, &dx_sums, TOLERANCE);
             weight_gradient(path, c, &x, &dy, &mut dw);
-            assert_close("weight gradient", c, path, &dw, &dw_sums);
+            assert_close("weight gradient", c, path, &dw, &dw_sums, TOLERANCE);
         }
     }
 }
@@ -201,16 +204,14 @@ fn assert_by_rows(c: &Convolution, seed: u64) {
         let is_done = forward_by_rows(path, c, &x, &w, &mut y);
         assert!(is_done || path.precision() == Precision::Bf16, "{path:?}, {c:?}");
         if is_done {
-            let error =
-                y.iter().zip(&sums).map(|(y, [sum, size])| (f64::from(*y) - sum).abs() / size).fold(0.0, f64::max);
-            eprintln!("{path:?} {error:e}");
-            assert_close("output by rows", c, path, &y, &sums);
+            let tolerance = if path.precision() == Precision::F32 { TOLERANCE } else { TOLERANCE_HALVED };
+            assert_close("output by rows", c, path, &y, &sums, tolerance);
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_convolution_by_rows_equals_its_sums(
@@ -227,7 +228,7 @@ proptest! {
 
 #[test]
 fn rows_in_strips_and_on_any_number_of_threads_are_those_of_the_whole() {
-    let [n_in, n_out, width] = [40, 24, 70];
+    let [n_in, n_out, width] = [64, 40, 140];
     let of = |rows: usize, padding: [usize; 2]| Convolution {
         batch: 1,
         channels: [n_in, n_out],
@@ -245,7 +246,8 @@ fn rows_in_strips_and_on_any_number_of_threads_are_those_of_the_whole() {
             .map(|value| value.to_bits())
             .collect()
     };
-    for &path in Path::available().iter().filter(|path| path.precision() == Precision::F32) {
+    let is_done = |path: &Path| forward_by_rows(*path, &whole, &x, &w, &mut vec![0.0; whole.n_output()]);
+    for &path in Path::available().iter().filter(|path| is_done(path)) {
         let on = |n_threads: usize, c: &Convolution, x: &[f32]| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             let mut y = vec![f32::NAN; c.n_output()];

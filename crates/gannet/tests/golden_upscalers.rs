@@ -20,13 +20,14 @@ const TOLERANCE: f32 = 1e-4;
 
 /// Each with how far a pixel sees: a pixel for every 3x3 convolution of small images, four for a 9x9 one, and what those of
 /// large images come to, rounded up at every doubling.
-fn networks() -> [(&'static str, UpscalerConfig, usize); 4] {
-    let rrdb = |scale, blocks| {
-        UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks, skip: false })
+fn networks() -> [(&'static str, UpscalerConfig, usize); 5] {
+    let rrdb = |scale, blocks, skip| {
+        UpscalerConfig::Rrdb(RrdbConfig { channels: 3, scale, width: 6, growth: 3, blocks, skip })
     };
     [
-        ("rrdb4", rrdb(4, 2), 34),
-        ("rrdb2", rrdb(2, 1), 39),
+        ("rrdb4", rrdb(4, 2, false), 34),
+        ("rrdb2", rrdb(2, 1, false), 39),
+        ("skip", rrdb(2, 1, true), 39),
         ("srvgg", UpscalerConfig::Srvgg(SrvggConfig { channels: 3, scale: 3, width: 5, layers: 2 }), 4),
         ("srresnet", UpscalerConfig::Srresnet(SrresnetConfig { channels: 3, scale: 4, width: 4, blocks: 2 }), 12),
     ]

@@ -67,19 +67,24 @@ impl Init {
     /// A parameter drawn from N(`mean`, `std`²).
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], mean: f32, std: f32) -> Param<Tensor<D>> {
         let values = self.gaussian(shape.iter().product());
-        self.param(values.into_iter().map(|z| mean + std * z).collect(), shape)
+        self.given(values.into_iter().map(|z| mean + std * z).collect(), shape)
     }
 
     /// A parameter drawn uniformly from [-`bound`, `bound`].
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
         let Some(rng) = &mut self.rng else { return self.constant(shape, 0.0) };
         let values = (0..shape.iter().product()).map(|_| rng.random_range(-bound..=bound)).collect();
-        self.param(values, shape)
+        self.given(values, shape)
     }
 
     /// A parameter filled with `value`.
     pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
-        self.param(vec![value; shape.iter().product()], shape)
+        self.given(vec![value; shape.iter().product()], shape)
+    }
+
+    /// A parameter of these values.
+    pub fn given<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_data(TensorData::new(values, shape), &self.device)
     }
 
     /// A vector of length 1 in a random direction.
@@ -113,15 +118,11 @@ impl Init {
             (if n_rows <= n_columns { vectors[row][column] } else { vectors[column][row] }) as f32
         };
         let values = (0..n_rows).flat_map(|row| (0..n_columns).map(move |column| (row, column)));
-        self.param(values.map(|(row, column)| value(row, column)).collect(), shape)
+        self.given(values.map(|(row, column)| value(row, column)).collect(), shape)
     }
 
     fn gaussian(&mut self, n: usize) -> Vec<f32> {
         self.rng.as_mut().map_or_else(|| vec![0.0; n], |rng| random::normal(rng, n))
-    }
-
-    fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_data(TensorData::new(values, shape), &self.device)
     }
 }
 

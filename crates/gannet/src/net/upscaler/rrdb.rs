@@ -9,7 +9,6 @@
 //! that is trained for an hour then begins where the bicubic filter ends, and not with learning to repeat its input.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::pass::Pass;
@@ -102,7 +101,7 @@ fn bicubic(config: &RrdbConfig, init: &mut Init) -> Conv2d {
         }
     }
     let mut layer = layer.init(init);
-    layer.weight = layer.weight.map(|zeros| Tensor::from_data(TensorData::new(values, zeros.dims()), &zeros.device()));
+    layer.weight = init.given(values, layer.weight.dims());
     layer
 }
 
