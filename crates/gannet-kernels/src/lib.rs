@@ -5,7 +5,7 @@
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
 //! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps
 //! weights that were packed.
-//! `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers
+//! `dense` multiplies matrices as they are. `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers
 //! these as functions that fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
@@ -28,6 +28,8 @@ mod product;
 
 #[cfg(feature = "kernels")]
 mod convolution;
+#[cfg(feature = "kernels")]
+mod dense;
 #[cfg(feature = "kernels")]
 mod packs;
 #[cfg(feature = "kernels")]
@@ -57,8 +59,8 @@ pub use path::{Path, peak_gflops};
 pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
-    TOGETHER, adam, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights,
-    keeping_weights_of_columns, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
+    TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights,
+    keeping_weights_of_columns, leaky_relu, leaky_relu_tangent, linear, squared_norm, tanh,
 };
 #[cfg(feature = "kernels")]
 pub use winograd::forward_by_rows;

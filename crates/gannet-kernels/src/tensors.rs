@@ -138,6 +138,31 @@ pub fn leaky_relu_tangent<const D: usize>(dx: Tensor<D>, x: Tensor<D>, slope: f3
     dx * (x.detach().greater_elem(0.0).float() * (1.0 - slope) + slope)
 }
 
+/// `x Wᵀ + b` of `[N, in]` with weights `[out, in]` and a bias `[out]`.
+///
+/// # Panics
+/// If the sides do not fit each other.
+pub fn affine(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::affine(x, weight, bias));
+    }
+    x.matmul(weight.transpose()) + bias.unsqueeze()
+}
+
+/// The same without a bias.
+///
+/// # Panics
+/// If the sides do not fit each other.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        return Tensor::from_dispatch(Dispatch::linear_forth(x.into_dispatch(), weight.into_dispatch()));
+    }
+    x.matmul(weight.transpose())
+}
+
 /// The hyperbolic tangent.
 pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "kernels")]

@@ -71,6 +71,21 @@ impl<B: KernelOps> Backward<B, 2> for Way {
     }
 }
 
+/// The gradients of input and weight of `x Wᵀ`, as far as they are asked for.
+fn register_linear<B: Backend + KernelOps>(
+    [node_x, node_weight]: [Option<NodeId>; 2],
+    grad: FloatTensor<B>,
+    [x, weight]: [FloatTensor<B>; 2],
+    grads: &mut Gradients,
+) {
+    if let Some(node) = node_x {
+        grads.register::<B>(node, B::linear_back(grad.clone(), weight));
+    }
+    if let Some(node) = node_weight {
+        grads.register::<B>(node, B::linear_both(grad, x));
+    }
+}
+
 /// Why an operation without a gradient was called where one is asked for.
 const NO_GRADIENT: &str = "this operation has no gradient: call it without automatic differentiation";
 
@@ -94,6 +109,68 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
     }
 
     fn correlate_both(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Convolution, _: Precision) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn affine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Affine;
+
+        impl<B: Backend + KernelOps> Backward<B, 3> for Affine {
+            /// Input and weight.
+            type State = [FloatTensor<B>; 2];
+
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let [node_x, node_weight, node_bias] = ops.parents;
+                let grad = grads.consume::<B>(&ops.node);
+                if let Some(node) = node_bias {
+                    grads.register::<B>(node.id, B::sums_of_columns(grad.clone()));
+                }
+                register_linear::<B>([node_x, node_weight].map(|node| Some(node?.id)), grad, ops.state, grads);
+            }
+        }
+
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let [x, weight] = [x.into_primitive(), weight.into_primitive()];
+        let y = B::affine(x.clone(), weight.clone(), bias.into_primitive());
+        match Affine.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish([x, weight], y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn linear_forth(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Linear;
+
+        impl<B: Backend + KernelOps> Backward<B, 2> for Linear {
+            /// Input and weight.
+            type State = [FloatTensor<B>; 2];
+
+            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let grad = grads.consume::<B>(&ops.node);
+                register_linear::<B>(ops.parents.map(|node| Some(node?.id)), grad, ops.state, grads);
+            }
+        }
+
+        let nodes = [x.node(), weight.node()];
+        let [x, weight] = [x.into_primitive(), weight.into_primitive()];
+        let y = B::linear_forth(x.clone(), weight.clone());
+        match Linear.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish([x, weight], y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn linear_back(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn linear_both(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        panic!("{NO_GRADIENT}")
+    }
+
+    fn sums_of_columns(_: FloatTensor<Self>) -> FloatTensor<Self> {
         panic!("{NO_GRADIENT}")
     }
 

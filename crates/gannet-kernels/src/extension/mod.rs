@@ -10,6 +10,7 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Shape, Tensor, TensorData};
 
 use crate::buffer;
+use crate::dense::{self, Matrix};
 use crate::geometry::Convolution;
 use crate::packs::{self, Keeping, Layout, Way};
 use crate::pointwise::{self, BatchNorm, Channels};
@@ -43,6 +44,21 @@ pub trait KernelOps: Backend {
         convolution: Convolution,
         precision: Precision,
     ) -> FloatTensor<Self>;
+
+    /// `x Wᵀ + b`.
+    fn affine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `x Wᵀ`.
+    fn linear_forth(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `dy W`, the gradient of the input. It is not differentiable.
+    fn linear_back(dy: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `dyᵀ x`, the gradient of the weight. It is not differentiable.
+    fn linear_both(dy: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The sum of each column, the gradient of the bias. It is not differentiable.
+    fn sums_of_columns(dy: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// The values where positive, `slope` times as much elsewhere.
     fn leaky(x: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
@@ -137,6 +153,42 @@ impl KernelOps for Flex {
             weight_gradient(Path::best(precision), &convolution, x, y, weight)
         };
         run([x, y], shape, kernel)
+    }
+
+    fn affine(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        let [sides, sides_w] = [&x, &weight].map(sides);
+        run([x, weight, bias], Shape::new([sides[0], sides_w[0]]), |[x, weight, bias], y| {
+            let weight = Matrix::new(weight, sides_w).transposed();
+            dense::product(Path::best(Precision::F32), Matrix::new(x, sides), weight, bias, y);
+        })
+    }
+
+    fn linear_forth(x: FlexTensor, weight: FlexTensor) -> FlexTensor {
+        let [sides, sides_w] = [&x, &weight].map(sides);
+        run([x, weight], Shape::new([sides[0], sides_w[0]]), |[x, weight], y| {
+            let weight = Matrix::new(weight, sides_w).transposed();
+            dense::product(Path::best(Precision::F32), Matrix::new(x, sides), weight, &[], y);
+        })
+    }
+
+    fn linear_back(dy: FlexTensor, weight: FlexTensor) -> FlexTensor {
+        let [sides, sides_w] = [&dy, &weight].map(sides);
+        run([dy, weight], Shape::new([sides[0], sides_w[1]]), |[dy, weight], dx| {
+            dense::product(Path::best(Precision::F32), Matrix::new(dy, sides), Matrix::new(weight, sides_w), &[], dx);
+        })
+    }
+
+    fn linear_both(dy: FlexTensor, x: FlexTensor) -> FlexTensor {
+        let [sides, sides_x] = [&dy, &x].map(sides);
+        run([dy, x], Shape::new([sides[1], sides_x[1]]), |[dy, x], dw| {
+            let dy = Matrix::new(dy, sides).transposed();
+            dense::product(Path::best(Precision::F32), dy, Matrix::new(x, sides_x), &[], dw);
+        })
+    }
+
+    fn sums_of_columns(dy: FlexTensor) -> FlexTensor {
+        let sides = sides(&dy);
+        run([dy], Shape::new([sides[1]]), |[dy], sums| dense::sums_of_columns(Matrix::new(dy, sides), sums))
     }
 
     fn leaky(x: FlexTensor, slope: f32) -> FlexTensor {
@@ -248,6 +300,12 @@ fn shape(convolution: &Convolution, side: usize) -> Shape {
 fn channels(x: &FlexTensor) -> Channels {
     let shape = x.shape();
     Channels { n_channels: shape[1], n_pixels: shape.num_elements() / (shape[0] * shape[1]).max(1) }
+}
+
+/// Rows and columns of a matrix.
+fn sides(x: &FlexTensor) -> [usize; 2] {
+    let shape = x.shape();
+    [shape[0], shape[1]]
 }
 
 fn flat(values: Vec<f32>) -> FlexTensor {

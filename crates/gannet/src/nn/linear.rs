@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use gannet_kernels::{affine, linear};
 
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
@@ -52,11 +53,11 @@ pub struct Linear {
 impl Linear {
     /// `[N, in]` to `[N, out]`.
     pub fn forward(&self, x: impl Into<Dual<2>>) -> Dual<2> {
-        let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref()).transpose();
-        let y = x.into().linear(|x| x.matmul(weight.clone()));
-        match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze(),
-            None => y,
-        }
+        let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
+        let value = |x| match &self.bias {
+            Some(bias) => affine(x, weight.clone(), bias.val()),
+            None => linear(x, weight.clone()),
+        };
+        x.into().curved(value, |_, _, dx| linear(dx, weight.clone()))
     }
 }

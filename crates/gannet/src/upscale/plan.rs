@@ -13,8 +13,9 @@ const STRIP_PIXELS: usize = 1 << 12;
 const MIN_ROWS: [usize; 2] = [1, 4];
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
-/// Memory that is used at most, in bytes, however much is free: more would make nothing faster.
-const MOST_BYTES: u64 = 1_900_000_000;
+/// Memory that is planned with at most, in bytes, however much is free, by lines and not: with the weights as they are and as
+/// they are packed, less than 2 GB.
+const MOST_BYTES: [u64; 2] = [1_900_000_000, 1_300_000_000];
 /// Bytes for a value, by lines and not, whose rows are copied together.
 const BYTES_OF_VALUE: [u64; 2] = [4, 8];
 
@@ -47,9 +48,10 @@ impl Plan {
         band: Option<usize>,
     ) -> Result<Self> {
         let free = crate::device::free_memory();
-        let budget = (free / 2).min(MOST_BYTES);
-        let whole = Self::of_bands(graph, size, multiple, n_images, size[1], true, budget);
-        let by_lines = whole.n_bytes <= budget;
+        let [of_lines, of_columns] = MOST_BYTES.map(|most| most.min(free / 2));
+        let whole = Self::of_bands(graph, size, multiple, n_images, size[1], true, of_lines);
+        let by_lines = whole.n_bytes <= of_lines;
+        let budget = if by_lines { of_lines } else { of_columns };
         if by_lines && band.is_none() {
             return Ok(whole);
         }
