@@ -77,6 +77,37 @@ fn a_run_stopped_within_a_stretch_is_judged_as_one_that_went_through() {
 }
 
 #[test]
+fn every_game_about_pictures_is_looked_after() {
+    let edges = ["data.source=garment-edges", "method.net.width=2", "method.patch.width=2"];
+    let small = ["data.source=fashion-mnist", "data.size=16", "method.pretrain_kimg=1"];
+    let enlarging = ["method.net.scale=2", "method.net.width=4", "method.net.blocks=1", "method.vgg.width=4"];
+    let games: [(&str, Vec<&str>); 5] = [
+        ("pix2pix", edges.to_vec()),
+        ("cyclegan", [&edges[..], &["method.net.blocks=1"]].concat()),
+        ("srgan", [&small[..], &enlarging].concat()),
+        ("esrgan", [&small[..], &enlarging, &["method.net.growth=2"]].concat()),
+        ("inpaint", vec!["data.source=fashion-mnist", "data.size=16", "method.net.width=4", "method.net.blocks=1"]),
+    ];
+    for (method, settings) in games {
+        let folder = tempfile::tempdir().unwrap();
+        let mut table = toml::Table::new();
+        let name = format!("method.name={method}");
+        for assignment in settings.iter().chain(&[name.as_str(), "train.kimg=4", "train.batch=32"]) {
+            run::assign(&mut table, assignment).unwrap();
+        }
+        let session = Session::prepare(&table).unwrap();
+        let run = session.create(folder.path()).unwrap();
+        session.train(&run, &mut [], &AtomicBool::new(false)).unwrap();
+        let checks = lines(run.path(), "doctor.jsonl", "");
+        assert_eq!(checks.len(), 2, "{method}");
+        for check in &checks {
+            assert!(check["loss_generator"].as_f64().is_some_and(f64::is_finite), "{method}: {check}");
+        }
+        assert_eq!(Report::of(run.path()).unwrap().checks.len(), 2, "{method}");
+    }
+}
+
+#[test]
 fn a_failure_is_told_recorded_drawn_and_reported() {
     #[derive(Default)]
     struct Told(Vec<(Kind, State, String)>);
