@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             open(&url);
         }
         let trainer = std::env::current_exe().ok().filter(|_| !args.only_show);
-        let options = Options { runs: args.runs.clone(), token: args.token.clone(), trainer };
+        let options = Options { token: args.token.clone(), trainer, ..Options::new(&args.runs) };
         gannet_studio::serve(listener, options, async {
             let _interrupted = tokio::signal::ctrl_c().await;
         })

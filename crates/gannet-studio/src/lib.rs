@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{self, Next};
@@ -44,7 +44,7 @@ pub use translate::{MAX_PICTURE, MAX_PICTURE_PIXELS};
 /// The longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// How long a request may take to come in and be answered; streams that have begun are not bound by it.
+/// [`Options::patience`] where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a studio shows, and to whom.
@@ -56,12 +56,15 @@ pub struct Options {
     pub token: Option<String>,
     /// The program `gannet`, which trains what the page launches; none where the studio starts nothing.
     pub trainer: Option<PathBuf>,
+    /// How long a request may take to come in and be answered, a minute by default; streams that have begun are not bound
+    /// by it.
+    pub patience: Duration,
 }
 
 impl Options {
     /// A studio of `runs` for this machine, which starts nothing.
     pub fn new(runs: impl Into<PathBuf>) -> Self {
-        Self { runs: runs.into(), token: None, trainer: None }
+        Self { runs: runs.into(), token: None, trainer: None, patience: PATIENCE }
     }
 }
 
@@ -113,14 +116,14 @@ pub fn app(options: Options) -> Router {
         .fallback(assets::serve)
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method") })
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(studio.clone(), in_time))
         .layer(middleware::from_fn_with_state(studio.clone(), guard::check))
         .with_state(studio)
 }
 
-/// Answers within [`PATIENCE`], and refuses in JSON whatever was refused.
-async fn in_time(request: Request, next: Next) -> Response {
-    let Ok(response) = tokio::time::timeout(PATIENCE, next.run(request)).await else {
+/// Answers within [`Options::patience`], and refuses in JSON whatever was refused.
+async fn in_time(State(studio): State<Shared>, request: Request, next: Next) -> Response {
+    let Ok(response) = tokio::time::timeout(studio.options.patience, next.run(request)).await else {
         return Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response();
     };
     let status = response.status();

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use common::{RUN, get_json, post, request, send, studio};
 use gannet::image::{Picture, Shape, encode_png};
-use gannet_studio::{MAX_BODY, MAX_PICTURE, Options, serve};
+use gannet_studio::{MAX_BODY, MAX_PICTURE, Options, app, serve};
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -288,5 +288,67 @@ async fn whoever_sends_a_letter_a_minute_is_cut_off_and_holds_up_nobody() {
     let mut rest = vec![];
     let cut_off = tokio::time::timeout(Duration::from_secs(60), slow[0].read_to_end(&mut rest)).await;
     assert!(cut_off.is_ok(), "still connected after a minute");
+    server.abort();
+}
+
+/// Requests that are taken with a body.
+const WITH_BODY: [&str; 4] =
+    ["/api/sample", "/api/nearest", "/api/translate?run=00000-ring-vanilla", "/api/launch/check"];
+
+/// Options of a studio that loses its patience soon.
+fn impatient(folder: &std::path::Path) -> Options {
+    Options { patience: Duration::from_millis(200), ..Options::new(folder) }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_is_refused() {
+    let (folder, _) = studio(None);
+    let app = app(impatient(folder.path()));
+    for path in WITH_BODY {
+        let endless = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+        let (status, answer) = post(&app, path, endless).await;
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT, "{path}: {answer}");
+        assert!(answer["error"].is_string(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_dribbles_a_body_is_cut_off_and_holds_up_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (folder, _) = studio(None);
+    let server = tokio::spawn(serve(listener, impatient(folder.path()), std::future::pending()));
+    let (mut letters, mut answers) = (vec![], tokio::task::JoinSet::new());
+    for path in WITH_BODY.repeat(25) {
+        let (mut answer, mut letter) = TcpStream::connect(address).await.unwrap().into_split();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {MAX_BODY}\r\n\r\n"
+        );
+        letter.write_all(head.as_bytes()).await.unwrap();
+        letters.push(letter);
+        answers.spawn(async move {
+            let mut bytes = vec![];
+            // A connection that is closed over unread letters ends in an error, after the answer.
+            let _reset = answer.read_to_end(&mut bytes).await;
+            bytes
+        });
+    }
+    let until_all_are_cut_off = async {
+        while !answers.is_empty() {
+            for letter in &mut letters {
+                let _closed = letter.write_all(b" ").await;
+            }
+            let mut quick = TcpStream::connect(address).await.unwrap();
+            quick.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+            let mut page = vec![];
+            quick.read_to_end(&mut page).await.unwrap();
+            assert!(page.starts_with(b"HTTP/1.1 200"));
+            while let Some(answer) = answers.try_join_next() {
+                let answer = String::from_utf8(answer.unwrap()).unwrap();
+                assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+            }
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), until_all_are_cut_off).await.is_ok(), "still connected");
     server.abort();
 }
