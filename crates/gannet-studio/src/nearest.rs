@@ -18,9 +18,9 @@ use gannet::metric::neighbours::nearest;
 use serde_json::{Value, json};
 
 use crate::Shared;
-use crate::api::{find, reading};
+use crate::api::find;
 use crate::problem::Problem;
-use crate::sampling::{Sampler, Wish, enter, places};
+use crate::sampling::{Sampler, Wish, in_turn, places};
 
 /// Neighbours shown.
 const N_NEAREST: usize = 8;
@@ -81,15 +81,13 @@ pub(crate) async fn find_nearest(
     wish.keep_first();
     wish.check()?;
     let path = find(&studio, wish.run()).await?;
-    let _place = enter(&studio).await?;
-    let held = studio.clone();
-    reading(move || {
-        let sampler = held.samplers.open(&path)?;
+    in_turn(&studio, move |studio| {
+        let sampler = studio.samplers.open(&path)?;
         let (places, class, shape) = places(&sampler, &wish)?;
         if shape.is_point() {
             return Err(Problem::bad("this generator makes points, which have no pictures"));
         }
-        let pool = held.pools.open(&path, &sampler)?;
+        let pool = studio.pools.open(&path, &sampler)?;
         let values = sampler.values(&places, class)?;
         let query = compared(&values[0], shape);
         let n_features = query.len();
@@ -106,5 +104,5 @@ pub(crate) async fn find_nearest(
         let neighbours = found.into_iter().map(neighbour).collect::<Result<Vec<Value>, Problem>>()?;
         Ok(Json(json!({ "neighbours": neighbours, "n_compared": pool.indices.len(), "n_data": pool.dataset.len() })))
     })
-    .await?
+    .await
 }

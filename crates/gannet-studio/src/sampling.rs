@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::Shared;
 use crate::api::{find, reading};
 use crate::problem::Problem;
+use crate::{Shared, Studio};
 
 /// Most samples of one request.
 pub const MAX_SEEDS: usize = 64;
@@ -190,20 +190,21 @@ pub(crate) async fn describe(
     UrlPath(id): UrlPath<String>,
 ) -> Result<Json<Value>, Problem> {
     let path = find(&studio, &id).await?;
-    let _place = enter(&studio).await?;
-    let held = studio.clone();
-    let sampler = reading(move || held.samplers.open(&path)).await??;
-    let card = sampler.card();
-    Ok(Json(json!({
-        "shape": [card.shape.channels, card.shape.height, card.shape.width],
-        "is_point": card.shape.is_point(),
-        "classes": card.class_names(),
-        "kimg": card.images_seen as f64 / 1000.0,
-        "data": card.data,
-        "method": card.config.method_name(),
-        "n_directions": sampler.directions.len(),
-        "max_seeds": MAX_SEEDS,
-    })))
+    in_turn(&studio, move |studio| {
+        let sampler = studio.samplers.open(&path)?;
+        let card = sampler.card();
+        Ok(Json(json!({
+            "shape": [card.shape.channels, card.shape.height, card.shape.width],
+            "is_point": card.shape.is_point(),
+            "classes": card.class_names(),
+            "kimg": card.images_seen as f64 / 1000.0,
+            "data": card.data,
+            "method": card.config.method_name(),
+            "n_directions": sampler.directions.len(),
+            "max_seeds": MAX_SEEDS,
+        })))
+    })
+    .await
 }
 
 /// `POST /api/sample`: `{"samples": [{"seed", "png"}]}` with pictures in base64 or, to whoever accepts `image/png`, one
@@ -252,11 +253,15 @@ fn busy() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for a generator; try again")
 }
 
-/// A place in the line, then the turn.
-pub(crate) async fn enter(studio: &Shared) -> Result<[tokio::sync::SemaphorePermit<'_>; 2], Problem> {
-    let waiting = studio.samplers.waiting.try_acquire().map_err(|_| busy())?;
-    let turn = studio.samplers.turn.acquire().await.map_err(|_| busy())?;
-    Ok([waiting, turn])
+/// Takes a place in the line, waits for the turn, and works with a network on a thread where that holds nobody up.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    studio: &Shared,
+    work: impl FnOnce(&Studio) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let _waiting = studio.samplers.waiting.try_acquire().map_err(|_| busy())?;
+    let _turn = studio.samplers.turn.acquire().await.map_err(|_| busy())?;
+    let held = studio.clone();
+    reading(move || work(&held)).await?
 }
 
 /// Where the samples of a wish lie, and of which class they are.

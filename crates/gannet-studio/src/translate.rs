@@ -21,9 +21,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Shared;
-use crate::api::{find, reading};
+use crate::api::find;
 use crate::problem::Problem;
-use crate::sampling::{enter, png};
+use crate::sampling::{in_turn, png};
 
 /// The longest picture in a request, in bytes of its file.
 pub const MAX_PICTURE: usize = 8 << 20;
@@ -94,10 +94,8 @@ pub(crate) async fn describe(
     UrlPath(id): UrlPath<String>,
 ) -> Result<Json<Value>, Problem> {
     let path = find(&studio, &id).await?;
-    let _place = enter(&studio).await?;
-    let held = studio.clone();
-    reading(move || {
-        let network = held.translators.open(&path, None)?;
+    in_turn(&studio, move |studio| {
+        let network = studio.translators.open(&path, None)?;
         let model = lock(&network);
         let mut answer = json!({ "max_bytes": MAX_PICTURE, "max_pixels": MAX_PICTURE_PIXELS });
         let Model::Translator(translator) = &*model else {
@@ -118,7 +116,7 @@ pub(crate) async fn describe(
         answer["examples"] = shown.iter().filter_map(|[source, _]| encoded(source)).collect::<Vec<_>>().into();
         Ok(Json(answer))
     })
-    .await?
+    .await
 }
 
 /// `POST /api/translate?run=RUN`: the picture in the body, translated, as a PNG.
@@ -140,11 +138,9 @@ pub(crate) async fn translate(
         );
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
-    let _place = enter(&studio).await?;
-    let held = studio.clone();
-    reading(move || {
+    in_turn(&studio, move |studio| {
         let picture = image::decode(&body).map_err(refuse)?;
-        let network = held.translators.open(&path, wish.direction)?;
+        let network = studio.translators.open(&path, wish.direction)?;
         let made = match &*lock(&network) {
             Model::Translator(translator) => translator.translate(&picture, wish.seed)?,
             Model::Upscaler(upscaler) => enlarged(upscaler, picture.into_eight_bits())?,
@@ -153,7 +149,7 @@ pub(crate) async fn translate(
         let bytes = png(&made, &wish.seed.to_string())?;
         Ok(([(CONTENT_TYPE, "image/png")], bytes).into_response())
     })
-    .await?
+    .await
 }
 
 fn enlarged(upscaler: &Upscaler, picture: Picture) -> Result<Picture, Problem> {
