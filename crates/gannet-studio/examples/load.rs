@@ -5,7 +5,9 @@
 //! cargo run --release -p gannet-studio --example load -- 7860 00000-ring-r3gan 1000 200 60
 //! ```
 //!
-//! The arguments are the port, a run with a generator, event streams, sample requests a second, and seconds.
+//! The arguments are the port, a run as the studio names it, event streams, sample requests a second, and seconds. Any run
+//! with a generator will do, of points or of pictures; one in training has events to tell. The first samples wait until the
+//! generator is read and its directions are found, which the slowest answers of a short load are.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it saw")]
 
