@@ -92,18 +92,18 @@ fn every_game_about_pictures_is_looked_after() {
         let folder = tempfile::tempdir().unwrap();
         let mut table = toml::Table::new();
         let name = format!("method.name={method}");
-        for assignment in settings.iter().chain(&[name.as_str(), "train.kimg=4", "train.batch=32"]) {
+        for assignment in settings.iter().chain(&[name.as_str(), "train.kimg=2", "train.tick_kimg=2", "train.batch=32"])
+        {
             run::assign(&mut table, assignment).unwrap();
         }
         let session = Session::prepare(&table).unwrap();
         let run = session.create(folder.path()).unwrap();
         session.train(&run, &mut [], &AtomicBool::new(false)).unwrap();
         let checks = lines(run.path(), "doctor.jsonl", "");
-        assert_eq!(checks.len(), 2, "{method}");
+        assert_eq!(checks.len(), 1, "{method}");
         for check in &checks {
             assert!(check["loss_generator"].as_f64().is_some_and(f64::is_finite), "{method}: {check}");
         }
-        assert_eq!(Report::of(run.path()).unwrap().checks.len(), 2, "{method}");
     }
 }
 

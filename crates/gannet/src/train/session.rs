@@ -208,8 +208,9 @@ impl Session {
         run.set_config(&self.config)?;
         let recorder = Recorder::new(run, self.card(), Arc::clone(&self.dataset), self.device.clone());
         let seed = self.config.stream_seed();
-        let is_watched = self.config.train.doctor && self.verb() == Verb::Sample;
-        let look = is_watched.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
+        // What turns pictures into others is judged by the figures of its steps alone.
+        let has_look = self.config.train.doctor && self.verb() == Verb::Sample;
+        let look = has_look.then(|| Look::new(&self.dataset, &self.device, seed)).transpose()?;
         let progress = Progress { images_seen, saved: &saved, ends_training };
         let mut watch = Watch::new(recorder, observers, look, &self.config, progress);
         let outcome = train(&mut *game, &self.dataset, &self.config, images_seen, &mut [&mut watch], stop)?;

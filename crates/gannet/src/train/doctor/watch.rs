@@ -65,7 +65,8 @@ pub(in crate::train) struct Watch<'a, 'b> {
 /// The doctor's memory and means.
 struct Doctor {
     patient: Patient,
-    look: Look,
+    /// None where there are no samples to look at.
+    look: Option<Look>,
     config: Config,
     stretch_images: u64,
     images_seen: u64,
@@ -78,7 +79,8 @@ struct Doctor {
 }
 
 impl<'a, 'b> Watch<'a, 'b> {
-    /// With the memory in `saved`, the checkpoint at `images_seen`, if it has one. A look is none where nobody watches.
+    /// With the memory in `saved`, the checkpoint at `images_seen`, if it has one. Without a look, the figures of the steps are
+    /// all that the doctor has.
     pub(in crate::train) fn new(
         recorder: Recorder<'a>,
         others: &'a mut [&'b mut dyn Observer],
@@ -86,7 +88,7 @@ impl<'a, 'b> Watch<'a, 'b> {
         config: &Config,
         Progress { images_seen, saved, ends_training }: Progress,
     ) -> Self {
-        let doctor = look.map(|look| Doctor::new(look, config, images_seen, saved, ends_training));
+        let doctor = config.train.doctor.then(|| Doctor::new(look, config, images_seen, saved, ends_training));
         Self { recorder, others, doctor }
     }
 
@@ -114,11 +116,11 @@ impl<'a, 'b> Watch<'a, 'b> {
     fn check(&mut self, method: &dyn Method, moment: Moment) -> Result<()> {
         let Some(doctor) = &mut self.doctor else { return Ok(()) };
         let mut check = doctor.take_means(moment.images_seen);
-        // What turns pictures into others is judged by the figures of its steps alone.
-        if let Some(network) = method.current()
+        if let Some(look) = &doctor.look
+            && let Some(network) = method.current()
             && let Product::Sampler(generator) = self.recorder.product_of(Average::Sampler(&network), moment)
         {
-            doctor.look.look(&generator, method, moment, &mut doctor.mean, &mut check)?;
+            look.look(&generator, method, moment, &mut doctor.mean, &mut check)?;
         }
         let line = check.to_json();
         let findings = doctor.patient.examine(check);
@@ -144,7 +146,7 @@ fn is_mended_by_rollback(kind: Kind) -> bool {
 }
 
 impl Doctor {
-    fn new(look: Look, config: &Config, images_seen: u64, saved: &Tensors, ends_training: bool) -> Self {
+    fn new(look: Option<Look>, config: &Config, images_seen: u64, saved: &Tensors, ends_training: bool) -> Self {
         let bits = |name: &str| saved.get(name).and_then(|data| data.as_slice::<i64>().ok()).unwrap_or_default();
         let value = |bits: &i64| f64::from_bits(bits.cast_unsigned());
         let (patient, _) = Patient::replay(Check::all_from_bits(bits(CHECKS)));
