@@ -3,10 +3,10 @@
 //!
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
-//! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps
-//! weights that were packed.
-//! `dense` multiplies matrices as they are. `pointwise` holds the single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers
-//! these as functions that fall back to Burn's own operations on other devices.
+//! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs`
+//! keeps weights that were packed. `dense` multiplies matrices as they are. `pointwise` holds the single passes. `extension`
+//! makes all of them operations of Burn's CPU backend, and `tensors` offers these as functions that fall back to Burn's own
+//! operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
 //!

@@ -14,8 +14,8 @@ const MIN_ROWS: [usize; 2] = [1, 4];
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
 /// Memory that is planned with at most, in bytes, however much is free, by lines and not: with the weights as they are and as
-/// they are packed, less than 2 GB.
-const MOST_BYTES: [u64; 2] = [1_900_000_000, 1_300_000_000];
+/// they are packed, and with what the allocator holds back, less than 2 GB.
+const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_100_000_000];
 /// Bytes for a value, by lines and not, whose rows are copied together.
 const BYTES_OF_VALUE: [u64; 2] = [4, 8];
 

@@ -5,6 +5,8 @@
 //! back as later rows need it: a few rows for a convolution, more for a way around blocks. (Tiles that overlap by as much
 //! as a pixel sees would be as exact, but RRDBNet sees 349 pixels far: tiles of 256 would compute everything 14 times.)
 
+mod cost;
+
 use std::collections::VecDeque;
 
 use burn::tensor::Tensor;
@@ -17,10 +19,16 @@ use super::pass::{Compute, Pass};
 use super::{Graph, Node, Op};
 use crate::nn::activation;
 
+pub use cost::StripCost;
+
+/// Nodes after whose computation is looked which rows are still needed.
+const FORGET_EVERY: usize = 16;
+
 /// A picture on its way through a network.
 pub struct Strips<'a> {
     graph: &'a Graph,
-    /// How rows are prepared for convolutions that [take lines](crate::nn::Conv2d::takes_lines); none where all are computed as others.
+    /// How rows are prepared for convolutions that [take lines](crate::nn::Conv2d::takes_lines); none where all are computed as
+    /// others.
     form: Option<LineForm>,
     /// What each node reads.
     parts: Vec<Vec<usize>>,
@@ -66,19 +74,10 @@ struct Needed {
     lines: Vec<usize>,
 }
 
-/// What a picture of some width costs while it is computed in strips of some height.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StripCost {
-    /// Values that are kept between strips, at most.
-    pub kept: usize,
-    /// Values that a strip needs beside them, at most.
-    pub passing: usize,
-}
-
 impl<'a> Strips<'a> {
     /// For pictures of `height` rows; a network's first layer may want [a multiple](super::UpscalerConfig::multiple). By lines,
-    /// convolutions that [take them](crate::nn::Conv2d::takes_lines) are faster, but rows take more memory while they wait, and a value
-    /// may depend on [more columns](Graph::reach).
+    /// convolutions that [take them](crate::nn::Conv2d::takes_lines) are faster, but rows take more memory while they wait, and a
+    /// value may depend on [more columns](Graph::reach).
     pub fn new(graph: &'a Graph, height: usize, by_lines: bool) -> Self {
         let mut heights: Vec<usize> = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
@@ -165,6 +164,10 @@ impl<'a> Strips<'a> {
                 let rows = self.compute(place, first, end);
                 self.append(place, first, rows);
             }
+            // What only this strip has needed would otherwise add up to a strip of every layer.
+            if place.is_multiple_of(FORGET_EVERY) && place + 1 < self.graph.nodes.len() {
+                self.forget();
+            }
         }
         let output = self.kept.last_mut().and_then(|kept| kept.pop_front()?.rows);
         self.forget();
@@ -174,42 +177,6 @@ impl<'a> Strips<'a> {
     /// Whether all rows of the output were returned.
     pub fn is_done(&self) -> bool {
         self.done.last() == self.heights.last()
-    }
-
-    /// What a picture of `size`, height and width, costs, `rows` at a time.
-    pub fn cost(graph: &Graph, [height, width]: [usize; 2], rows: usize, by_lines: bool) -> StripCost {
-        // Once rows come out, all strips cost the same. (No network folds blocks of more than four rows.)
-        let height = height.min((2 * graph.reach(false) + 8 * rows).next_multiple_of(4));
-        let mut strips = Strips::new(graph, height, by_lines);
-        strips.most = rows;
-        let widths: Vec<usize> = strips.heights.iter().map(|rows| width * rows / height).collect();
-        let mut cost = StripCost { kept: 0, passing: 0 };
-        while !strips.is_done() {
-            strips.done[0] = (strips.done[0] + rows).min(height);
-            for (place, node) in graph.nodes.iter().enumerate().skip(1) {
-                let (first, end) = (strips.done[place], strips.next(place));
-                strips.done[place] = end;
-                let around = if let Op::Conv(layer) = &node.op { 2 * radius(layer) } else { 0 };
-                let n_read: usize = node.inputs.iter().map(|&input| graph.nodes[input].channels).sum();
-                // What is read, as it is and as a kernel lays it out; what is made, as the sums and with what is added.
-                let values = 2 * n_read * (end - first + around) + 3 * node.channels * (end - first);
-                cost.passing = cost.passing.max(values * widths[place]);
-            }
-            let needed = strips.needed();
-            let kept = graph.nodes.iter().enumerate().filter(|(place, _)| !strips.is_on_demand[*place]);
-            let kept = kept.map(|(place, node)| {
-                let since = |needed: &[usize]| match strips.done[place].saturating_sub(needed[place]) {
-                    0 => 0,
-                    // Strips are kept whole.
-                    n_rows => n_rows + strips.most_of(place) - 1,
-                };
-                let as_lines = strips.form.map_or(0, |form| form.n_values(node.channels, widths[place]));
-                let as_lines = as_lines * since(&needed.lines);
-                node.channels * widths[place] * since(&needed.rows) + as_lines
-            });
-            cost.kept = cost.kept.max(kept.sum());
-        }
-        cost
     }
 
     /// The end of the rows of a node that are computed next: what can be, but never more at once than a strip has.
