@@ -83,7 +83,6 @@ pub(crate) unsafe fn written(n: usize, write: impl FnOnce(&mut [f32])) -> Vec<f3
 }
 
 /// Numbers from the start of a cache line.
-#[derive(Default)]
 pub(crate) struct Aligned(Vec<CacheLine>);
 
 #[derive(Clone, Copy, Default)]

@@ -235,7 +235,7 @@ impl Enlarger {
 
     /// What the generator, in training, makes of `small`.
     pub(super) fn enlarge(&self, small: Tensor<4>) -> Tensor<4> {
-        self.config.net.enlarge(self.generator.network(), small)
+        self.config.net.enlarge(small, |small| self.generator.network().forward(small))
     }
 
     /// Whether there is no game yet.

@@ -22,7 +22,7 @@ use crate::net::upscaler::{self, Graph, Strips, UpscalerConfig};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
 use crate::run::{Config, checkpoint};
-use crate::{Error, Result};
+use crate::{Error, Result, device};
 
 pub use plan::Plan;
 
@@ -91,14 +91,15 @@ impl Upscaler {
     /// channels are the network's, its sides [multiples](UpscalerConfig::multiple).
     pub fn values(&self, image: &[f32], shape: Shape) -> Vec<f32> {
         let data = TensorData::new(image.to_vec(), [1, shape.channels, shape.height, shape.width]);
-        let [black, white] = self.card.net.range();
-        let image = (Tensor::from_data(data, &self.device) + 1.0) * ((white - black) / 2.0) + black;
-        let mut strips = Strips::new(&self.graph, shape.height, true);
-        let mut rows: Vec<Tensor<4>> = strips.push(image).into_iter().collect();
-        while !strips.is_done() {
-            rows.extend(strips.flush());
-        }
-        let large = (Tensor::cat(rows, 2) - black) / ((white - black) / 2.0) - 1.0;
+        let image = Tensor::from_data(data, &self.device);
+        let large = self.card.net.enlarge(image, |image| {
+            let mut strips = Strips::new(&self.graph, shape.height, true);
+            let mut rows: Vec<Tensor<4>> = strips.push(image).into_iter().collect();
+            while !strips.is_done() {
+                rows.extend(strips.flush());
+            }
+            Tensor::cat(rows, 2)
+        });
         large.into_data().iter::<f32>().collect()
     }
 
@@ -139,7 +140,8 @@ impl Upscaler {
     /// How `picture` is cut up: by the memory that is free or, where `band` is given, into bands of so many columns.
     pub fn plan(&self, picture: &Picture, band: Option<usize>) -> Result<Plan> {
         let n_images = Channels::of(picture, self.card.net.channels()).images.len();
-        Plan::new(&self.graph, [picture.height, picture.width], self.card.net.multiple(), n_images, band)
+        let free = device::free_memory();
+        Plan::new(&self.graph, [picture.height, picture.width], self.card.net.multiple(), n_images, band, free)
     }
 
     /// The enlarged picture, with the channels and bits of `picture`, as it leaves the network: some rows at a time, as

@@ -37,7 +37,7 @@ pub struct Plan {
 
 impl Plan {
     /// For a picture of `size`, height and width, shown to the network as `n_images` whose sides are filled up to a
-    /// `multiple`. Without a width of bands, they are as wide as memory allows.
+    /// `multiple`, with so many bytes `free`. Without a width of bands, they are as wide as these allow.
     ///
     /// By lines, if memory allows the whole width so, whatever the bands: their bits are then those of the whole.
     pub(super) fn new(
@@ -46,8 +46,8 @@ impl Plan {
         multiple: usize,
         n_images: usize,
         band: Option<usize>,
+        free: u64,
     ) -> Result<Self> {
-        let free = crate::device::free_memory();
         let [of_lines, of_columns] = MOST_BYTES.map(|most| most.min(free / 2));
         let whole = Self::of_bands(graph, size, multiple, n_images, size[1], true, of_lines);
         let by_lines = whole.n_bytes <= of_lines;
@@ -114,5 +114,32 @@ impl Plan {
         let width = self.size[1].next_multiple_of(self.multiple);
         let end = (band.end.next_multiple_of(self.multiple) + self.reach).min(width);
         band.start.saturating_sub(self.reach)..end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::net::upscaler::{RrdbConfig, UpscalerConfig};
+    use crate::nn::Init;
+
+    const FREE: u64 = 8_000_000_000;
+
+    #[test]
+    fn a_large_network_takes_pictures_of_any_width() {
+        let graph = UpscalerConfig::Rrdb(RrdbConfig::default()).init(&mut Init::blank(&Device::default())).graph();
+        let plan = |size, band, free| Plan::new(&graph, size, 1, 1, band, free);
+        let small = plan([256, 256], None, FREE).unwrap();
+        assert!(small.by_lines && small.bands.len() == 1 && small.rows == 16, "{small:?}");
+        let wide = plan([3172, 5640], None, FREE).unwrap();
+        assert!(!wide.by_lines && wide.bands.len() > 1 && wide.rows >= 4, "{wide:?}");
+        assert_eq!((wide.bands[0].start, wide.bands.last().unwrap().end), (0, 5640));
+        assert!(wide.n_bytes <= MOST_BYTES[1], "{wide:?}");
+        // Bands that are asked for are computed as the whole would be.
+        assert!(plan([256, 256], Some(64), FREE).unwrap().by_lines);
+        assert!(!plan([3172, 5640], Some(512), FREE).unwrap().by_lines);
+        assert!(matches!(plan([3172, 5640], None, 1_000_000), Err(Error::Memory { .. })));
     }
 }

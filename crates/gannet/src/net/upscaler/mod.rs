@@ -82,14 +82,15 @@ impl UpscalerConfig {
         }
     }
 
-    /// `images` in [-1, 1] enlarged by `network`, which is one of these settings, also in [-1, 1] but for what it overshoots.
-    pub fn enlarge(&self, network: &Upscaler, images: Tensor<4>) -> Tensor<4> {
+    /// `images` in [-1, 1] as `forward`, the pass of a network of these settings, enlarges them, also in [-1, 1] but for what it
+    /// overshoots.
+    pub fn enlarge(&self, images: Tensor<4>, forward: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
         let [black, white] = self.range();
         if [black, white] == [-1.0, 1.0] {
-            return network.forward(images);
+            return forward(images);
         }
         let half = (white - black) / 2.0;
-        (network.forward((images + 1.0) * half + black) - black) / half - 1.0
+        (forward((images + 1.0) * half + black) - black) / half - 1.0
     }
 
     /// The network whose tensors these are, by their names and shapes; none where no family knows them.
