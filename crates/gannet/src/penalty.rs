@@ -10,12 +10,22 @@
 //! 3. the critic judges samples that move along it, and [`Pull::penalty`] takes the penalty from its scores.
 //!
 //! The pass of step 3 yields the plain scores as well, so a penalty on reals costs no further pass over them.
+//!
+//! A critic of linear pieces, of convolutions, rectifiers and sums, needs less ([`Judge`]): on its piece a score is linear in
+//! the sample and the critic's constants together. Let s be the slope of the loss in a sample's score. Then loss and penalty
+//! together have the gradient of one linear pass, of s x + v at constants times s, along the pieces that step 1 has noted.
 
-use burn::tensor::Tensor;
+mod judge;
+
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::Dual;
-use crate::{Error, Result};
+use crate::{Error, Result, random};
+
+pub use judge::{Judge, Side};
 
 /// Which gradient is penalized, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +58,37 @@ impl Penalty {
     pub fn is_at_fakes(self) -> bool {
         matches!(self, Self::R2 | Self::R1R2)
     }
+
+    /// The points that are neither reals nor fakes where the gradient is penalized, chosen by `rng`; none for penalties
+    /// without.
+    pub fn elsewhere(self, real: &Tensor<4>, fake: &Tensor<4>, rng: &mut ChaCha8Rng) -> Option<Tensor<4>> {
+        let [n, ..] = real.dims();
+        match self {
+            Self::OneCentred => {
+                let share: Vec<f32> = (0..n).map(|_| rng.random()).collect();
+                let share = Tensor::from_data(TensorData::new(share, [n]), &real.device());
+                Some(between(real.clone(), fake.clone(), share))
+            }
+            Self::Dragan => {
+                let noise = random::normal(rng, real.shape().num_elements());
+                Some(around(real.clone(), Tensor::from_data(TensorData::new(noise, real.dims()), &real.device())))
+            }
+            Self::None | Self::R1 | Self::R2 | Self::R1R2 => None,
+        }
+    }
 }
 
 /// The gradient of each sample's score with respect to the sample, `[N, C, H, W]`, of a critic whose weights take no
 /// gradient.
 pub fn gradient(frozen: impl FnOnce(Tensor<4>) -> Tensor<1>, samples: Tensor<4>) -> Tensor<4> {
     let samples = samples.detach().require_grad();
-    let gradients = frozen(samples.clone()).sum().backward();
-    samples.grad(&gradients).map_or_else(|| samples.zeros_like(), Tensor::from_inner)
+    slope(frozen(samples.clone()), &samples)
+}
+
+/// How fast the sum of `values` grows with `at`, of its shape.
+fn slope<const D: usize>(values: Tensor<1>, at: &Tensor<D>) -> Tensor<D> {
+    let gradients = values.sum().backward();
+    at.grad(&gradients).map_or_else(|| at.zeros_like(), Tensor::from_inner)
 }
 
 /// A penalty's value, and the direction along which samples have to move for its gradient.
@@ -76,15 +109,19 @@ impl Pull {
     /// The penalty, `[1]`, with its gradient, from the critic's scores of [those samples](Self::on). An error names the
     /// layer of the critic that has no tangent rule.
     pub fn penalty(&self, scores: Dual<1>) -> Result<Tensor<1>> {
-        let derivative = scores.derivative().map_err(|layer| Error::setting(refusal(layer)))?;
-        Ok(match derivative {
-            Some(derivative) => {
-                let moved = derivative.mean();
-                moved.clone() - moved.detach() + self.value.clone()
-            }
-            None => self.value.clone(),
-        })
+        let [n] = scores.value.dims();
+        Ok(gradient_alone(scores)? / n as f64 + self.value.clone())
     }
+}
+
+/// Zero, `[1]`, with the gradient of the sum over samples of how fast their scores move.
+fn gradient_alone(scores: Dual<1>) -> Result<Tensor<1>> {
+    let still = Tensor::zeros([1], &scores.value.device());
+    let derivative = scores.derivative().map_err(|layer| Error::setting(refusal(layer)))?;
+    Ok(derivative.map_or(still, |derivative| {
+        let moved = derivative.sum();
+        moved.clone() - moved.detach()
+    }))
 }
 
 /// Why a critic with `layer` takes no gradient penalty.

@@ -9,11 +9,14 @@ mod common;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, golden, strip, tensor};
 use gannet::image::Shape;
-use gannet::net::{Condition, Critic, CriticNorm, DcganConfig, MlpConfig, NetConfig, R3ganConfig, ResnetConfig};
-use gannet::nn::Init;
+use gannet::net::{
+    Condition, Critic, CriticNorm, DcganConfig, MlpConfig, NetConfig, R3ganConfig, ResnetConfig, Subject,
+};
+use gannet::nn::activation;
 use gannet::nn::state::{self, Tensors};
-use gannet::penalty::{self, Pull};
-use gannet::random::Purpose;
+use gannet::nn::{Dual, Init, Pieces};
+use gannet::penalty::{self, Judge, Penalty, Pull};
+use gannet::random::{self, Purpose};
 use gannet::train::player::gradients;
 
 const TOLERANCE: f32 = 1e-4;
@@ -107,6 +110,79 @@ fn penalties_and_their_gradients_equal_double_backward() {
         }
         let score = critic.forward(tensor::<4>(&from, "real", &device), None).value;
         assert_close(&format!("{name}.score_real"), &score.to_data(), &from["score_real"], TOLERANCE);
+    }
+}
+
+/// What the game asks of scores in the next test: that both sides' differ, and by each other's measure.
+fn game(scores: &[Tensor<1>]) -> Tensor<1> {
+    (activation::softplus(scores[1].clone() - scores[0].clone(), 1.0) + scores[0].clone().square() * 0.3).mean()
+}
+
+#[test]
+fn loss_and_penalty_together_have_the_sum_of_their_gradients() {
+    let device = Device::default().autodiff();
+    let golden = golden("penalties");
+    // Spectral normalization moves on with each use, so that two ways of more uses than one differ.
+    for (name, net) in nets().into_iter().filter(|(name, _)| *name != "resnet") {
+        let from = strip(&golden, name);
+        let [_, channels, height, width] = from["real"].shape().as_slice().try_into().unwrap();
+        let shape = Shape { channels, height, width };
+        for (condition, n_classes) in [(Condition::None, 0), (Condition::Concatenation, 3), (Condition::Projection, 3)]
+        {
+            let subject = Subject { n_classes, ..shape.into() };
+            let critic = net.critic(subject, condition, &mut Init::new(5, Purpose::CriticWeights, &device));
+            let mut weights = Tensors::new();
+            state::save(&critic, "", &mut weights);
+            // Constants start from zero and would show nothing.
+            for (_, data) in weights.iter_mut().filter(|(name, _)| name.ends_with("bias")) {
+                let values: Vec<f32> = (0..data.num_elements()).map(|i| 0.3 * (i as f32 + 0.5).sin()).collect();
+                *data = TensorData::new(values, data.shape().clone());
+            }
+            let critic = state::load(critic, "", &weights).unwrap();
+            let [real, fake] = ["real", "fake"].map(|name| tensor::<4>(&from, name, &device));
+            let [n, ..] = real.dims();
+            let one_hot: Vec<f32> = (0..n * n_classes.max(1)).map(|i| f32::from(i % 4 == 0)).collect();
+            let classes = Tensor::<2>::from_data(TensorData::new(one_hot, [n, n_classes.max(1)]), &device);
+            let classes = (n_classes > 0).then_some(&classes);
+            let pieces = Pieces::default();
+            critic.forward(Dual::noting(real.clone(), &pieces), classes);
+            assert_eq!(pieces.are_linear(), ["mlp", "dcgan", "r3gan"].contains(&name), "{name}");
+            for kind in [Penalty::R1, Penalty::R2, Penalty::R1R2, Penalty::OneCentred, Penalty::Dragan] {
+                let what = format!("{name}, {condition:?}, {kind:?}");
+                let points = || kind.elsewhere(&real, &fake, &mut random::stream(3, Purpose::View, 0));
+
+                // Each for itself, as the penalties above are.
+                let one = critic.clone();
+                let still = burn::module::Module::no_grad(one.clone());
+                let gradient = |x: Tensor<4>| penalty::gradient(|x| still.forward(x, classes).value, x);
+                let judged = |x: &Tensor<4>| one.forward(x.clone(), classes).value;
+                let mut apart = game(&[judged(&real), judged(&fake)]);
+                let pulls = [
+                    kind.is_at_reals().then(|| (penalty::zero_centred(gradient(real.clone())), real.clone())),
+                    kind.is_at_fakes().then(|| (penalty::zero_centred(gradient(fake.clone())), fake.clone())),
+                    points().map(|points| (penalty::one_centred(gradient(points.clone())), points)),
+                ];
+                let one = critic.clone();
+                for (pull, points) in pulls.into_iter().flatten() {
+                    apart = apart + pull.penalty(one.forward(pull.on(points), classes)).unwrap() * 0.7;
+                }
+                let value = apart.clone().into_scalar::<f32>();
+                let apart = gradients(&one, apart);
+
+                let two = critic.clone();
+                let still = burn::module::Module::no_grad(two.clone());
+                let judge = Judge { critic: &|x| two.forward(x, classes), frozen: &|x| still.forward(x, classes) };
+                let sides = judge.sides(kind, [&real, &fake], points()).unwrap();
+                let (together, _) = judge.loss(sides, 0.7, game).unwrap();
+                let error = (together.clone().into_scalar::<f32>() - value).abs();
+                assert!(error <= 1e-5 * value.abs(), "{what}: {error} of {value}");
+                let together = gradients(&two, together);
+                assert_eq!(together.len(), apart.len(), "{what}");
+                for (weight, apart) in apart {
+                    assert_close(&format!("{what}.{weight}"), &together[&weight].to_data(), &apart.to_data(), 1e-4);
+                }
+            }
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::game::{Game, Report, values};
@@ -13,8 +12,9 @@ use crate::Result;
 use crate::augment::{Augment, diffaug};
 use crate::data::Batch;
 use crate::net::Critic;
+use crate::nn::Dual;
 use crate::nn::state::Tensors;
-use crate::penalty::{self, Penalty, Pull};
+use crate::penalty::{self, Judge, Penalty};
 use crate::random::Purpose;
 use crate::train::event::Stats;
 use crate::train::schedule::Moment;
@@ -186,70 +186,33 @@ impl Gan {
         let is_due = (moment.images_seen / n_images).is_multiple_of(penalty_every as u64);
         let penalty = if is_due { penalty } else { Penalty::None };
 
-        let (score_real, at_real) = self.score(real, classes, penalty.is_at_reals())?;
-        let (score_fake, at_fake) = self.score(fake, classes, penalty.is_at_fakes())?;
-        let elsewhere = match penalty {
-            Penalty::OneCentred => {
-                let share: Vec<f32> = (0..n).map(|_| rng.random()).collect();
-                let share = Tensor::from_data(TensorData::new(share, [n]), &self.game.device);
-                Some(penalty::between(real.clone(), fake.clone(), share))
-            }
-            Penalty::Dragan => Some(penalty::around(real.clone(), self.game.normal(rng, real.dims()))),
-            _ => None,
-        };
-        let elsewhere = match elsewhere {
-            Some(points) => {
-                let pull = penalty::one_centred(self.gradient(&points, classes));
-                Some(self.pulled(&pull, points, classes)?.1)
-            }
-            None => None,
-        };
-
-        let mut total = loss.critic(score_real.clone(), score_fake.clone());
-        if label_smoothing > 0.0
-            && let Some(smoothing) = loss.smoothing(score_real.clone(), label_smoothing)
-        {
-            total = total + smoothing;
-        }
-        if lecam > 0.0 {
-            total = total + penalty::lecam(score_real.clone(), score_fake.clone(), self.anchors) * lecam;
-        }
+        let critic = |samples: Dual<4>| self.game.critic.network().forward(samples, classes);
+        let frozen = |samples: Dual<4>| self.game.critic.frozen().forward(samples, classes);
+        let judge = Judge { critic: &critic, frozen: &frozen };
+        let mut sides = judge.sides(penalty, [real, fake], penalty.elsewhere(real, fake, rng))?;
         if consistency > 0.0 {
-            let altered = self.game.critic.network().forward(shifted(real, rng), classes).value;
-            total = total + penalty::consistency(score_real.clone(), altered) * consistency;
+            sides.push(judge.plain(shifted(real, rng)));
         }
-        let penalties = [at_real, at_fake, elsewhere].into_iter().flatten().reduce(|a, b| a + b);
-        if let Some(penalties) = &penalties {
-            total = total + penalties.clone() * (gamma * penalty_every as f64);
-        }
-        let penalty = penalties.map(|penalty| penalty * gamma);
-        Ok(Judged { loss: total, penalty, score_real, score_fake })
-    }
+        let [score_real, score_fake] = [0, 1].map(|i| sides[i].scores.clone());
 
-    /// Scores of `samples` and, where asked, half the squared gradient there.
-    fn score(
-        &self,
-        samples: &Tensor<4>,
-        classes: Option<&Tensor<2>>,
-        is_penalized: bool,
-    ) -> Result<(Tensor<1>, Option<Tensor<1>>)> {
-        if !is_penalized {
-            return Ok((self.game.critic.network().forward(samples.clone(), classes).value, None));
-        }
-        let pull = penalty::zero_centred(self.gradient(samples, classes));
-        let (scores, penalty) = self.pulled(&pull, samples.clone(), classes)?;
-        Ok((scores, Some(penalty)))
-    }
-
-    fn gradient(&self, samples: &Tensor<4>, classes: Option<&Tensor<2>>) -> Tensor<4> {
-        let frozen = self.game.critic.frozen();
-        penalty::gradient(|samples| frozen.forward(samples, classes).value, samples.clone())
-    }
-
-    /// Scores of `samples`, and the penalty that pulls on them.
-    fn pulled(&self, pull: &Pull, samples: Tensor<4>, classes: Option<&Tensor<2>>) -> Result<(Tensor<1>, Tensor<1>)> {
-        let scores = self.game.critic.network().forward(pull.on(samples), classes);
-        Ok((scores.value.clone(), pull.penalty(scores)?))
+        let (loss, penalty) = judge.loss(sides, gamma * penalty_every as f64, |scores| {
+            let [real, fake] = [0, 1].map(|i| scores[i].clone());
+            let mut total = loss.critic(real.clone(), fake.clone());
+            if label_smoothing > 0.0
+                && let Some(smoothing) = loss.smoothing(real.clone(), label_smoothing)
+            {
+                total = total + smoothing;
+            }
+            if lecam > 0.0 {
+                total = total + penalty::lecam(real.clone(), fake, self.anchors) * lecam;
+            }
+            if consistency > 0.0 {
+                let altered = scores[scores.len() - 1].clone();
+                total = total + penalty::consistency(real, altered) * consistency;
+            }
+            total
+        })?;
+        Ok(Judged { loss, penalty: penalty.map(|penalty| penalty * gamma), score_real, score_fake })
     }
 
     /// The generator's loss on what the opponent sees.

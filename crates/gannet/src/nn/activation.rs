@@ -20,7 +20,7 @@ pub fn relu<const D: usize>(x: impl Into<Dual<D>>) -> Dual<D> {
 }
 
 fn leaky<const D: usize>(x: Dual<D>, slope: f32) -> Dual<D> {
-    x.curved(|x| gannet_kernels::leaky_relu(x, slope), |x, _, dx| gannet_kernels::leaky_relu_tangent(dx, x, slope))
+    x.rectified(|x| gannet_kernels::leaky_relu(x, slope), |dx, x| gannet_kernels::leaky_relu_tangent(dx, x, slope))
 }
 
 /// Into (-1, 1).

@@ -98,6 +98,7 @@ impl Conv2d {
     pub fn forward(&self, x: impl Into<Dual<4>>) -> Dual<4> {
         let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
         let y = x.into().linear(|x| conv2d(x, weight.clone(), self.stride, self.padding, self.groups));
+        let y = if self.scale.is_some() { y.behind_moving_weights() } else { y };
         match &self.bias {
             Some(bias) => {
                 let [n_out] = bias.dims();

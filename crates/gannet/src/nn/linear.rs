@@ -54,10 +54,14 @@ impl Linear {
     /// `[N, in]` to `[N, out]`.
     pub fn forward(&self, x: impl Into<Dual<2>>) -> Dual<2> {
         let weight = scale::effective(self.weight.val(), self.gain, self.scale.as_ref());
-        let value = |x| match &self.bias {
-            Some(bias) => affine(x, weight.clone(), bias.val()),
-            None => linear(x, weight.clone()),
+        let through = |x| linear(x, weight.clone());
+        let y = match &self.bias {
+            Some(bias) => {
+                let [n_out] = bias.dims();
+                x.into().affine(|x| affine(x, weight.clone(), bias.val()), through, bias.val().reshape([1, n_out]))
+            }
+            None => x.into().linear(through),
         };
-        x.into().curved(value, |_, _, dx| linear(dx, weight.clone()))
+        if self.scale.is_some() { y.behind_moving_weights() } else { y }
     }
 }

@@ -7,6 +7,7 @@
 use gannet_kernels::{Precision, keeping_weights};
 
 mod dual;
+mod pieces;
 pub mod activation;
 mod linear;
 mod prelu;
@@ -33,6 +34,7 @@ pub use minibatch::{MinibatchDiscrimination, minibatch_std};
 pub(crate) use norm::EPSILON;
 pub use norm::{BatchNorm, ConditionalBatchNorm, GroupNorm, instance_norm, pixel_norm};
 pub use pad::reflect;
+pub use pieces::Pieces;
 pub use prelu::Prelu;
 pub use scale::Scaling;
 

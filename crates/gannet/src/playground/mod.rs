@@ -15,7 +15,6 @@ mod session;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::RngExt;
 
 pub use glossary::{Choice, GLOSSARY, Group, Term};
 pub use points::PointSet;
@@ -30,7 +29,7 @@ use crate::Result;
 use crate::image::Shape;
 use crate::net::{MlpCritic, MlpGenerator};
 use crate::nn::Init;
-use crate::penalty::{self, Penalty, Pull};
+use crate::penalty::Judge;
 use crate::random::{self, Purpose};
 use crate::train::player::Player;
 use crate::train::schedule::Moment;
@@ -166,17 +165,20 @@ impl Playground {
             self.n_draws += 1;
             let real = self.real();
             let fake = self.generator.frozen().forward(self.latents()).detach();
-            let (score_real, at_real) = self.score(&real, self.settings.penalty.is_at_reals())?;
-            let (score_fake, at_fake) = self.score(&fake, self.settings.penalty.is_at_fakes())?;
-            let elsewhere = self.elsewhere(real, fake)?;
-            let game = loss.critic(score_real.clone(), score_fake.clone());
+            let judge = Judge {
+                critic: &|points| self.critic.network().forward(points),
+                frozen: &|points| self.critic.frozen().forward(points),
+            };
+            let Settings { penalty, gamma, seed, .. } = self.settings;
+            let mut rng = random::stream(seed, Purpose::View, self.n_draws);
+            let sides = judge.sides(penalty, [&real, &fake], penalty.elsewhere(&real, &fake, &mut rng))?;
+            let [score_real, score_fake] = [0, 1].map(|i| sides[i].scores.clone());
+            self.last.loss_critic = scalar(&loss.critic(score_real.clone(), score_fake.clone()));
             self.opinion = Opinion::of(loss, score_real, score_fake);
-            self.last.loss_critic = scalar(&game);
             self.last.accuracy = self.opinion.accuracy;
             if turn != Turn::Generator {
-                let penalties = [at_real, at_fake, elsewhere].into_iter().flatten();
-                let gamma = self.settings.gamma;
-                let total = penalties.fold(game, |total, penalty| total + penalty * gamma);
+                let game = |scores: &[Tensor<1>]| loss.critic(scores[0].clone(), scores[1].clone());
+                let (total, _) = judge.loss(sides, gamma, game)?;
                 self.critic.descend(total, moment);
             }
         }
@@ -196,45 +198,6 @@ impl Playground {
             self.look();
         }
         Ok(self.last)
-    }
-
-    /// Scores of `samples` and, where asked, half the squared gradient there.
-    fn score(&self, samples: &Tensor<4>, is_penalized: bool) -> Result<(Tensor<1>, Option<Tensor<1>>)> {
-        if !is_penalized {
-            return Ok((self.critic.network().forward(samples.clone()).value, None));
-        }
-        let pull = penalty::zero_centred(self.gradient(samples));
-        let (scores, penalty) = self.pulled(&pull, samples.clone())?;
-        Ok((scores, Some(penalty)))
-    }
-
-    /// The penalty of those that are taken neither at reals nor at fakes.
-    fn elsewhere(&self, real: Tensor<4>, fake: Tensor<4>) -> Result<Option<Tensor<1>>> {
-        let mut rng = random::stream(self.settings.seed, Purpose::View, self.n_draws);
-        let [n, ..] = real.dims();
-        let points = match self.settings.penalty {
-            Penalty::OneCentred => {
-                let share: Vec<f32> = (0..n).map(|_| rng.random()).collect();
-                penalty::between(real, fake, Tensor::from_data(TensorData::new(share, [n]), &self.device))
-            }
-            Penalty::Dragan => {
-                let noise = TensorData::new(random::normal(&mut rng, 2 * n), [n, 2, 1, 1]);
-                penalty::around(real, Tensor::from_data(noise, &self.device))
-            }
-            Penalty::None | Penalty::R1 | Penalty::R2 | Penalty::R1R2 => return Ok(None),
-        };
-        let pull = penalty::one_centred(self.gradient(&points));
-        Ok(Some(self.pulled(&pull, points)?.1))
-    }
-
-    fn gradient(&self, samples: &Tensor<4>) -> Tensor<4> {
-        let frozen = self.critic.frozen();
-        penalty::gradient(|samples| frozen.forward(samples).value, samples.clone())
-    }
-
-    fn pulled(&self, pull: &Pull, samples: Tensor<4>) -> Result<(Tensor<1>, Tensor<1>)> {
-        let scores = self.critic.network().forward(pull.on(samples));
-        Ok((scores.value.clone(), pull.penalty(scores)?))
     }
 
     /// Real points of this draw, `[batch, 2, 1, 1]`.
