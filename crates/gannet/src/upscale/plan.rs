@@ -139,7 +139,7 @@ mod tests {
         assert!(wide.n_bytes <= MOST_BYTES[1], "{wide:?}");
         // Bands that are asked for are computed as the whole would be.
         assert!(plan([256, 256], Some(64), FREE).unwrap().by_lines);
-        assert!(!plan([3172, 5640], Some(512), FREE).unwrap().by_lines);
+        assert!(!plan([3172, 5640], Some(64), FREE).unwrap().by_lines);
         assert!(matches!(plan([3172, 5640], None, 1_000_000), Err(Error::Memory { .. })));
     }
 }
