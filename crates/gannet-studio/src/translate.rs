@@ -144,7 +144,9 @@ pub(crate) async fn translate(
         let made = match &*lock(&network) {
             Model::Translator(translator) => translator.translate(&picture, wish.seed)?,
             Model::Upscaler(upscaler) => enlarged(upscaler, picture.into_eight_bits())?,
-            Model::Generator(_) => return Err(Problem::bad("this run's network takes no pictures")),
+            Model::Generator(_) | Model::Inpainter(_) => {
+                return Err(Problem::bad("this run's network takes no pictures"));
+            }
         };
         let bytes = png(&made, &wish.seed.to_string())?;
         Ok(([(CONTENT_TYPE, "image/png")], bytes).into_response())

@@ -70,9 +70,14 @@ impl Inpainter {
 
     /// Writes it to `path`, atomically.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        checkpoint::write(path.as_ref(), KIND, &self.card, &self.tensors())
+    }
+
+    /// The weights by their names.
+    pub(crate) fn tensors(&self) -> Tensors {
         let mut tensors = Tensors::new();
         state::save(&self.network, "", &mut tensors);
-        checkpoint::write(path.as_ref(), KIND, &self.card, &tensors)
+        tensors
     }
 
     /// What the file says of itself.

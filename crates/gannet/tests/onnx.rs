@@ -1,4 +1,4 @@
-//! Exported networks: every family is written whole. `reference/onnx.py` has ONNX Runtime compute the files that this
+//! Exported networks: every family is written whole. `reference/onnx.sh` has ONNX Runtime compute the files that this
 //! test leaves in `$GANNET_ONNX`, and compares.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
@@ -13,14 +13,14 @@ use common::{golden, strip, tensor};
 use gannet::convert::{self, Model};
 use gannet::image::Shape;
 use gannet::net::{
-    DcganConfig, MlpConfig, NetConfig, PictureNorm, R3ganConfig, ResnetConfig, ResnetGeneratorConfig, TranslatorConfig,
-    UnetConfig,
+    DcganConfig, GatedConfig, MlpConfig, NetConfig, PictureNorm, R3ganConfig, ResnetConfig, ResnetGeneratorConfig,
+    TranslatorConfig, UnetConfig,
 };
 use gannet::nn::Init;
 use gannet::nn::state::{self, Tensors};
 use gannet::random::{self, Purpose};
 use gannet::run::checkpoint;
-use gannet::{Card, onnx, translator};
+use gannet::{Card, inpainter, onnx, translator};
 
 fn values(n: usize, seed: u64) -> Vec<f32> {
     random::normal(&mut random::stream(seed, Purpose::Synthetic, 1), n)
@@ -93,6 +93,32 @@ fn every_family_of_translators_is_written() {
         let made = network.forward(Tensor::from_data(source.clone(), &device), noise).into_data();
         write(&folder, name, &model, &[("source", source)], ("target", made));
     }
+}
+
+#[test]
+fn a_network_that_fills_holes_is_written() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("GANNET_ONNX").map_or(temporary.path().to_path_buf(), Into::into);
+    let device = Device::default();
+    let net = GatedConfig { width: 3, blocks: 2 };
+    let card: inpainter::Card = serde_json::from_value(serde_json::json!({
+        "gannet": "0", "shape": Shape { channels: 3, height: 32, width: 32 }, "net": net, "holes": "both",
+        "images_seen": 0, "data": "none", "config": {"data": {"source": "none"}, "method": {"name": "none"}, "train": {}},
+    }))
+    .unwrap();
+    let network = net.init(3, &mut Init::new(1, Purpose::GeneratorWeights, &device));
+    let weights = shaken(&network, "");
+    let path = folder.join("kept-inpainter.safetensors");
+    checkpoint::write(&path, "inpainter", &card, &weights).unwrap();
+    let model = convert::open(&path, None).unwrap();
+    let network = state::load(network, "", &weights).unwrap();
+    let [height, width] = [21, 30];
+    let picture = TensorData::new(values(2 * 3 * height * width, 7), [2, 3, height, width]);
+    let holes: Vec<f32> = values(2 * height * width, 8).iter().map(|v| f32::from(*v > 0.5)).collect();
+    let holes = TensorData::new(holes, [2, 1, height, width]);
+    let [seen, missing] = [&picture, &holes].map(|data| Tensor::from_data(data.clone(), &device));
+    let made = network.forward(seen, missing).into_data();
+    write(&folder, "inpaint", &model, &[("picture", picture), ("holes", holes)], ("filling", made));
 }
 
 #[test]

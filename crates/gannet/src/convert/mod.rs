@@ -16,11 +16,12 @@ use toml::Table;
 use crate::data::{DataConfig, Direction};
 use crate::generator::{self, Generator};
 use crate::import::{self, Weights};
+use crate::inpainter::{self, Inpainter};
 use crate::nn::state::Tensors;
 use crate::run::{Config, TrainConfig, checkpoint};
 use crate::translator::{self, Translator};
 use crate::upscale::{self, Upscaler};
-use crate::{Card, Error, Result, device, inpainter};
+use crate::{Card, Error, Result, device};
 
 /// A way in which others name the tensors of a network.
 pub struct Layout {
@@ -112,6 +113,8 @@ pub enum Model {
     Translator(Translator),
     /// Small pictures to large ones.
     Upscaler(Upscaler),
+    /// Pictures with holes to whole ones.
+    Inpainter(Inpainter),
 }
 
 impl Model {
@@ -121,6 +124,7 @@ impl Model {
             Self::Generator(generator) => generator.save(path),
             Self::Translator(translator) => translator.save(path),
             Self::Upscaler(upscaler) => upscaler.save(path),
+            Self::Inpainter(inpainter) => inpainter.save(path),
         }
     }
 
@@ -142,6 +146,11 @@ impl Model {
                 let n_parameters = burn::module::Module::num_params(upscaler.network());
                 let millions = n_parameters as f64 / 1e6;
                 format!("a network that enlarges by {}: {}, {millions:.1} million weights", net.scale(), net.family())
+            }
+            Self::Inpainter(inpainter) => {
+                let inpainter::Card { net, shape, .. } = inpainter.card();
+                let millions = net.plan(*shape).n_parameters() as f64 / 1e6;
+                format!("a network that fills holes, learnt on {shape}: {millions:.1} million weights")
             }
         }
     }
@@ -168,10 +177,7 @@ pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
         Some(upscale::KIND) => return Upscaler::load(&file, &device).map(Model::Upscaler),
         Some(translator::KIND) => return Translator::load(path).map(Model::Translator),
         Some(generator::KIND) => return Generator::load(path).map(Model::Generator),
-        Some(inpainter::KIND) => {
-            let problem = "holds a network that fills holes, accepted: one that makes samples, translates or enlarges";
-            return Err(Error::file(path, problem));
-        }
+        Some(inpainter::KIND) => return Inpainter::load(path).map(Model::Inpainter),
         _ => {}
     }
     let weights = if import::ncnn::is_one(path) { ncnn::named(path)? } else { import::read(path)? };

@@ -102,14 +102,26 @@ impl Network<'_> {
     }
 
     pub(super) fn nearest(&mut self, x: &str, size: [usize; 2]) -> String {
+        let large = self.twice(x);
+        self.crop(&large, size)
+    }
+
+    /// Each pixel repeated, cropped to the size of `other`.
+    pub(super) fn nearest_like(&mut self, x: &str, other: &str) -> String {
+        let large = self.twice(x);
+        let shape = self.onnx.node("Shape", &[other], &[Setting::Int("start", 2)]);
+        let [zeros, axes] = [[0, 0], [2, 3]].map(|values| self.onnx.numbers(&values));
+        self.onnx.node("Slice", &[&large, &zeros, &shape, &axes], &[])
+    }
+
+    fn twice(&mut self, x: &str) -> String {
         let scales = self.onnx.floats(&[1.0, 1.0, 2.0, 2.0]);
         let settings = [
             Setting::Text("mode", "nearest"),
             Setting::Text("coordinate_transformation_mode", "asymmetric"),
             Setting::Text("nearest_mode", "floor"),
         ];
-        let large = self.onnx.node("Resize", &[x, "", &scales], &settings);
-        self.crop(&large, size)
+        self.onnx.node("Resize", &[x, "", &scales], &settings)
     }
 
     pub(super) fn crop(&mut self, x: &str, [height, width]: [usize; 2]) -> String {
