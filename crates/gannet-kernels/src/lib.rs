@@ -2,11 +2,12 @@
 //! matrices, and what else can be done in one pass over memory.
 //!
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
-//! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `convolution` puts
-//! these together three times; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs`
-//! keeps weights that were packed. `dense` multiplies matrices as they are. `pointwise` holds the single passes. `extension`
-//! makes all of them operations of Burn's CPU backend, and `tensors` offers these as functions that fall back to Burn's own
-//! operations on other devices.
+//! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `correlation` and
+//! `convolution` put these together three times; `tiles` does the same with 9 products for 16 where kernels are twice their
+//! stride; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that were
+//! packed. `dense` multiplies matrices as they are. `pointwise` holds the single passes. `extension` makes all of them
+//! operations of Burn's CPU backend, and `tensors` offers these as functions that fall back to Burn's own operations on other
+//! devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
 //!
@@ -27,7 +28,11 @@ mod planes;
 mod product;
 
 #[cfg(feature = "kernels")]
+mod correlation;
+#[cfg(feature = "kernels")]
 mod convolution;
+#[cfg(feature = "kernels")]
+mod tiles;
 #[cfg(feature = "kernels")]
 mod dense;
 #[cfg(feature = "kernels")]

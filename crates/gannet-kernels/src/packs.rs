@@ -27,6 +27,8 @@ pub(crate) enum Layout {
     Taps(Way),
     /// For convolutions by [rows](crate::winograd), of any size.
     Rows,
+    /// For one of the products by [tiles](crate::tiles).
+    Tiles(Way),
 }
 
 /// Weights in memory, and what they were packed to. That they are held here keeps their memory from being changed or used
@@ -77,6 +79,7 @@ pub(crate) fn packed(layout: Layout, path: Path, convolution: &Convolution, weig
     let values = weight.as_slice::<f32>().unwrap_or_default();
     let pack = || match layout {
         Layout::Rows => Packed::by_rows(path, convolution, values),
+        Layout::Tiles(way) => Packed::by_tiles(way, path, convolution, values),
         Layout::Taps(Way::Forth) => Packed::forward(path, convolution, values),
         Layout::Taps(Way::Back) => Packed::input_gradient(path, convolution, values),
     };

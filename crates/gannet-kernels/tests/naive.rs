@@ -120,6 +120,29 @@ proptest! {
     }
 }
 
+prop_compose! {
+    /// An axis whose kernel is twice its stride, with some more pixels behind those that its outputs read.
+    fn twice_its_stride()(
+        stride in 1usize..4, output in 7usize..11, before in 0usize..4, behind in 0usize..4, more in 0usize..3,
+    ) -> Axis {
+        let padded = (output + 1) * stride + more.min(stride - 1);
+        axis(padded - before - behind, 2 * stride, stride, [before, behind], 1)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_convolution_by_tiles_equals_its_sums(
+        vertical in twice_its_stride(), horizontal in twice_its_stride(), batch in 3usize..7,
+        n_in in 32usize..50, n_out in 32usize..50, seed in any::<u32>(),
+    ) {
+        let c = Convolution { batch, channels: [n_in, n_out], groups: 1, axes: [vertical, horizontal] };
+        check(&c, seed.into());
+    }
+}
+
 #[test]
 fn the_layers_of_real_networks_equal_their_sums() {
     let square = |input, kernel, stride, padding| [axis(input, kernel, stride, [padding; 2], 1); 2];
@@ -127,6 +150,7 @@ fn the_layers_of_real_networks_equal_their_sums() {
         (9, [3, 24], 1, square(32, 4, 2, 1)),
         (3, [40, 70], 1, square(16, 4, 2, 1)),
         (20, [80, 40], 1, square(8, 4, 2, 1)),
+        (1, [33, 45], 1, [axis(130, 4, 2, [1; 2], 1), axis(140, 4, 2, [1; 2], 1)]),
         (2, [16, 32], 1, square(28, 3, 2, 1)),
         (5, [64, 64], 4, square(14, 3, 1, 1)),
         (4, [48, 48], 48, square(16, 4, 2, 1)),
@@ -140,15 +164,22 @@ fn the_layers_of_real_networks_equal_their_sums() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let c = Convolution { batch: 12, channels: [32, 48], groups: 1, axes: [axis(16, 4, 2, [1; 2], 1); 2] };
+    // By tiles, and not.
+    let of = |channels| Convolution { batch: 12, channels, groups: 1, axes: [axis(16, 4, 2, [1; 2], 1); 2] };
+    for c in [of([32, 48]), of([24, 48])] {
+        assert_on_any_number_of_threads(&c);
+    }
+}
+
+fn assert_on_any_number_of_threads(c: &Convolution) {
     let (x, w, dy) = (numbers(c.n_input(), 1), numbers(c.n_weights(), 2), numbers(c.n_output(), 3));
     for &path in Path::available() {
         let results = [1, 2, 5].map(|n_threads| {
             rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(|| {
                 let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![0.0; n]);
-                forward(path, &c, &x, &w, &mut y);
-                input_gradient(path, &c, &dy, &w, &mut dx);
-                weight_gradient(path, &c, &x, &dy, &mut dw);
+                forward(path, c, &x, &w, &mut y);
+                input_gradient(path, c, &dy, &w, &mut dx);
+                weight_gradient(path, c, &x, &dy, &mut dw);
                 [y, dx, dw].map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
             })
         });

@@ -15,8 +15,7 @@ use crate::geometry::Convolution;
 use crate::packs::{self, Keeping, Layout, Way};
 use crate::pointwise::{self, BatchNorm, Channels};
 use crate::step::AdamStep;
-use crate::winograd;
-use crate::{Path, Precision, weight_gradient};
+use crate::{Path, Precision, tiles, weight_gradient, winograd};
 
 /// What has a kernel here.
 #[backend_extension(Flex, Autodiff)]
@@ -338,12 +337,15 @@ impl Way {
     fn run(self, from: FlexTensor, weight: FlexTensor, convolution: Convolution, precision: Precision) -> FlexTensor {
         assert!(weight.dtype() == DType::F32, "kernels are of 32-bit numbers");
         count(&convolution);
+        let best = Path::best(precision);
         let by_rows = winograd::path(precision, [convolution.channels[0]]);
         let may_be_by_rows = self == Self::Forth && precision != Precision::Bf16 && Keeping::current() == Keeping::Rows;
         let (layout, path) = if may_be_by_rows && winograd::suits(by_rows, &convolution) {
             (Layout::Rows, by_rows)
+        } else if Keeping::current() == Keeping::Nothing && tiles::suits(best, &convolution) {
+            (Layout::Tiles(self), best)
         } else {
-            (Layout::Taps(self), Path::best(precision))
+            (Layout::Taps(self), best)
         };
         let packed = packs::packed(layout, path, &convolution, &weight.to_contiguous());
         let shape = shape(&convolution, if self == Self::Forth { 1 } else { 0 });

@@ -1,0 +1,368 @@
+//! Convolutions whose kernel is twice their stride, as DCGANs are made of, with 9 products in the place of 16: Winograd's
+//! F(2x2, 2x2) (Winograd 1980, "Arithmetic Complexity of Computations"; Lavin and Gray 2016, section 4).
+//!
+//! On the interleaved [`Planes`] of its input such a convolution has kernels of 2x2 and no stride. In one direction two
+//! neighbours of the output, y = (d0 g0 + d1 g1, d1 g0 + d2 g1), are four products, or three: m = (d0 - d1) g0, d1 (g0 + g1),
+//! (d2 - d1) g1 and y = (m0 + m1, m1 + m2). In both directions, a tile of 2x2 outputs needs the products of nine points.
+//! Sums over channels are taken of points, so that each point is a product of matrices: of weights with what tiles of the
+//! input became. The two gradients are the adjoints of this, on the same tiles. All factors are 0 and ±1, so that nothing is
+//! lost but the rounding of sums.
+
+mod layout;
+mod points;
+
+use rayon::prelude::*;
+
+use crate::buffer::Buffer;
+use crate::geometry::{Axis, Convolution};
+use crate::path::{Block, GROUP, Path, vectorized};
+use crate::planes::Planes;
+use crate::precision::Precision;
+use points::{POINTS, Place};
+
+/// Outputs along a side of a tile.
+const SIDE: usize = 2;
+/// Tiles that make a task worth its weights.
+const TASK_TILES: usize = 64;
+/// Tiles that the weights' gradient adds up before the next ones are laid out.
+const ROUND_TILES: usize = 256;
+/// Depth after which sums are stored: a panel of the left side stays in the first-level cache.
+const DEPTH: usize = 256;
+/// Channels of the input in a task of the weights' gradient.
+const TASK_CHANNELS: usize = 16;
+/// Tasks that keep all threads at work.
+const MIN_TASKS: usize = 8;
+
+/// Fewer channels than this do not make up for laying tiles out.
+const MIN_CHANNELS: usize = 32;
+
+/// Whether a convolution is of the kind that is computed so.
+pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
+    let is_twice = |axis: &Axis| matches!(axis.stride, 1 | 2) && axis.kernel == 2 * axis.stride && axis.dilation == 1;
+    let tiles = convolution.axes.map(|axis| axis.output.div_ceil(SIDE));
+    let n_tiles = tiles[0] * tiles[1];
+    // Tiles that reach over the end are computed in vain.
+    let is_filled = POINTS * n_tiles <= 3 * convolution.output_pixels();
+    path.precision() == Precision::F32
+        && convolution.groups == 1
+        && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
+        && convolution.axes.iter().all(is_twice)
+        && is_filled
+        && convolution.batch * n_tiles >= TASK_TILES
+}
+
+/// How a convolution falls into tiles.
+struct Tiles {
+    /// The input, each of its phases with even and odd columns apart.
+    planes: Planes,
+    /// Down and across an image.
+    size: [usize; 2],
+    /// Of the input and of the output.
+    channels: [usize; 2],
+    /// Of the output.
+    pixels: [usize; 2],
+    stride: [usize; 2],
+}
+
+impl Tiles {
+    fn new(convolution: &Convolution) -> Self {
+        let axes = convolution.axes;
+        let size = axes.map(|axis| axis.output.div_ceil(SIDE));
+        let planes = Planes {
+            image: axes.map(|axis| axis.input),
+            stride: [axes[0].stride, SIDE * axes[1].stride],
+            before: axes.map(|axis| axis.padding),
+            size: [SIDE * size[0] + 1, size[1] + 1],
+        };
+        let pixels = axes.map(|axis| axis.output);
+        Self { planes, size, channels: convolution.channels, pixels, stride: axes.map(|axis| axis.stride) }
+    }
+
+    fn per_image(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// Interleaved parts of a channel of the input.
+    fn n_phases(&self) -> usize {
+        self.stride[0] * self.stride[1]
+    }
+
+    /// Of all input channels.
+    fn depth(&self) -> usize {
+        self.channels[0] * self.n_phases()
+    }
+
+    /// Images that make a task of `n_tiles`.
+    fn images_of(&self, n_tiles: usize) -> usize {
+        n_tiles.div_ceil(self.per_image())
+    }
+
+    fn input_pixels(&self) -> usize {
+        self.planes.image[0] * self.planes.image[1]
+    }
+
+    fn output_pixels(&self) -> usize {
+        self.pixels[0] * self.pixels[1]
+    }
+
+    /// Where in the planes of a channel the even and the odd columns of `phase` begin.
+    fn halves(&self, phase: usize) -> [usize; 2] {
+        let phase = [phase / self.stride[1], phase % self.stride[1]];
+        [0, self.stride[1]].map(|half| self.planes.offset([phase[0], phase[1] + half], [0, 0]))
+    }
+}
+
+/// Weights as points: the left sides of products, `[point, panel, groups of depth, row, GROUP]`.
+pub(crate) struct Weights {
+    values: Buffer<f32>,
+    block: Block<f32>,
+    n_rows: usize,
+    depth: usize,
+}
+
+impl Weights {
+    /// Whose kernel of `row` and `depth` begins at `at(row, depth)` of `w`, with the other taps `across` and `down` from there.
+    fn pack(
+        path: Path,
+        w: &[f32],
+        [n_rows, depth]: [usize; 2],
+        [down, across]: [usize; 2],
+        at: impl Fn(usize, usize) -> usize + Sync,
+    ) -> Self {
+        let block = path.block(n_rows);
+        let (n_panels, padded) = (n_rows.div_ceil(block.rows), depth.next_multiple_of(GROUP));
+        let panel_values = padded * block.rows;
+        let mut values = Buffer::of(POINTS * n_panels * panel_values);
+        if padded > depth {
+            values.fill(0.0);
+        }
+        // A panel of each point at a time.
+        let mut panels: Vec<Vec<&mut [f32]>> = (0..n_panels).map(|_| vec![]).collect();
+        values.chunks_exact_mut(panel_values).enumerate().for_each(|(i, panel)| panels[i % n_panels].push(panel));
+        panels.par_iter_mut().enumerate().for_each(|(panel, points)| {
+            vectorized!({
+                let rows = panel * block.rows..((panel + 1) * block.rows).min(n_rows);
+                for (r, row) in rows.enumerate() {
+                    for first in (0..depth).step_by(GROUP) {
+                        let mut kernels = [[0.0; 4]; GROUP];
+                        for (i, kernel) in kernels.iter_mut().enumerate().take(depth - first) {
+                            let at = at(row, first + i);
+                            *kernel = [w[at], w[at + across], w[at + down], w[at + down + across]];
+                        }
+                        let place = first * block.rows + r * GROUP;
+                        for (point, values) in points.iter_mut().enumerate() {
+                            let to = &mut values[place..place + GROUP];
+                            to.iter_mut().zip(&kernels).for_each(|(to, kernel)| *to = points::weight(point, *kernel));
+                        }
+                    }
+                }
+            });
+        });
+        Self { values, block, n_rows, depth }
+    }
+
+    fn n_panels(&self) -> usize {
+        self.n_rows.div_ceil(self.block.rows)
+    }
+
+    fn padded_depth(&self) -> usize {
+        self.depth.next_multiple_of(GROUP)
+    }
+
+    /// The sums `[point, row, tile]` over the depth of `right`, `[point, panel, depth, column]`.
+    fn multiply(&self, right: &[f32], n_tiles: usize, sums: &mut [f32]) {
+        let (depth, columns) = (self.padded_depth(), self.block.columns);
+        let (n_panels, n_right) = (self.n_panels(), n_tiles.div_ceil(columns));
+        multiply(self.block, [n_panels, depth, n_right], &self.values, right, sums, false);
+    }
+}
+
+/// Of each point, `sums[row][column] = left x right`, added to what is there if `is_more`. `left` is `[point, panel, groups,
+/// row, GROUP]`, `right` `[point, panel, depth, column]`; the depth is a multiple of [`GROUP`].
+fn multiply(
+    block: Block<f32>,
+    [n_left, depth, n_right]: [usize; 3],
+    left: &[f32],
+    right: &[f32],
+    sums: &mut [f32],
+    is_more: bool,
+) {
+    let Block { rows, columns, .. } = block;
+    let stride = n_right * columns;
+    let points = left.chunks_exact(n_left * depth * rows).zip(right.chunks_exact(n_right * depth * columns));
+    for ((left, right), sums) in points.zip(sums.chunks_exact_mut(n_left * rows * stride)) {
+        for first in (0..depth).step_by(DEPTH) {
+            let n = DEPTH.min(depth - first);
+            for (at, right) in right.chunks_exact(depth * columns).enumerate() {
+                let right = &right[first * columns..][..n * columns];
+                for (left, sums) in left.chunks_exact(depth * rows).zip(sums.chunks_exact_mut(rows * stride)) {
+                    let left = &left[first * rows..][..n * rows];
+                    block.multiply(n, left, right, &mut sums[at * columns..], stride, is_more || first > 0);
+                }
+            }
+        }
+    }
+}
+
+/// A convolution or its input gradient, with its weights as points.
+pub(crate) struct Packed {
+    tiles: Tiles,
+    weights: Weights,
+    is_forward: bool,
+}
+
+impl Packed {
+    pub(crate) fn forward(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+        let tiles = Tiles::new(convolution);
+        let (at, down_across) = (tiles.kernels(), tiles.taps());
+        let sides = [tiles.channels[1], tiles.depth()];
+        let weights = Weights::pack(path, w, sides, down_across, at);
+        Self { tiles, weights, is_forward: true }
+    }
+
+    pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+        let tiles = Tiles::new(convolution);
+        let (at, down_across) = (tiles.kernels(), tiles.taps());
+        let sides = [tiles.depth(), tiles.channels[1]];
+        let weights = Weights::pack(path, w, sides, down_across, |k, o| at(o, k));
+        Self { tiles, weights, is_forward: false }
+    }
+
+    /// Values that are kept.
+    pub(crate) fn n_values(&self) -> usize {
+        self.weights.values.len()
+    }
+
+    /// Of any number of images.
+    pub(crate) fn run(&self, from: &[f32], to: &mut [f32]) {
+        let Self { tiles, .. } = self;
+        let [n_in, n_out] = tiles.channels;
+        let mut sides = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
+        if !self.is_forward {
+            sides.reverse();
+        }
+        let at_once = tiles.images_of(TASK_TILES);
+        let tasks = from.par_chunks(at_once * sides[0]).zip(to.par_chunks_mut(at_once * sides[1]));
+        tasks.for_each(|(from, to)| {
+            let n_images = from.len() / sides[0];
+            let n_tiles = n_images * tiles.per_image();
+            let Weights { block, depth, n_rows, .. } = self.weights;
+            let padded = [self.weights.padded_depth(), n_tiles.next_multiple_of(block.columns)];
+            let mut right = Buffer::of(POINTS * padded[0] * padded[1]);
+            if padded != [depth, n_tiles] {
+                right.fill(0.0);
+            }
+            let place = |k: usize| Place {
+                first: k * block.columns,
+                run: block.columns,
+                step: padded[0] * block.columns,
+                point: padded[0] * padded[1],
+            };
+            if self.is_forward {
+                tiles.lay_out_input(from, 0..n_in, place, &mut right);
+            } else {
+                tiles.lay_out_output(from, place, &mut right);
+            }
+            let mut sums = Buffer::of(POINTS * n_rows.next_multiple_of(block.rows) * padded[1]);
+            self.weights.multiply(&right, n_tiles, &mut sums);
+            if self.is_forward {
+                tiles.write_output(&sums, padded[1], to);
+            } else {
+                tiles.write_input(&sums, padded[1], to);
+            }
+        });
+    }
+}
+
+/// The gradient of `w` from those of `y`, for convolutions that are [suited](suits).
+pub(crate) fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let tiles = Tiles::new(convolution);
+    let [n_in, n_out] = tiles.channels;
+    let block = path.block(TASK_CHANNELS * tiles.n_phases());
+    let at_once = tiles.images_of(ROUND_TILES);
+    let depth = (at_once * tiles.per_image()).next_multiple_of(GROUP);
+    let n_right = n_out.div_ceil(block.columns);
+    let right_values = POINTS * n_right * depth * block.columns;
+
+    // The gradients of y as points, `[round, point, panel, tile, channel]`.
+    let [input, output] = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
+    let n_rounds = convolution.batch.div_ceil(at_once);
+    let mut rights = Buffer::of(n_rounds * right_values);
+    rights.par_chunks_exact_mut(right_values).zip(dy.par_chunks(at_once * output)).for_each(|(right, dy)| {
+        tiles.lay_out_output_across(dy, [depth, block.columns], right);
+    });
+
+    // Some channels of the input, and some of the rounds, are a task.
+    let n_blocks = n_in.div_ceil(TASK_CHANNELS);
+    let n_slices = MIN_TASKS.div_ceil(n_blocks).min(n_rounds);
+    let rounds_at_once = n_rounds.div_ceil(n_slices);
+    let tasks: Vec<[usize; 2]> = (0..n_slices).flat_map(|s| (0..n_blocks).map(move |b| [b, s])).collect();
+    let stride = n_right * block.columns;
+    let channels_of = |b: usize| b * TASK_CHANNELS..((b + 1) * TASK_CHANNELS).min(n_in);
+    let partial: Vec<Vec<f32>> = tasks
+        .par_iter()
+        .map(|&[b, s]| {
+            let channels = channels_of(b);
+            let n_rows = channels.len() * tiles.n_phases();
+            let n_left = n_rows.div_ceil(block.rows);
+            let mut left = Buffer::of(POINTS * n_left * block.rows * depth);
+            left.fill(0.0);
+            let place = |k: usize| Place {
+                first: k / block.rows * block.rows * depth + k % block.rows * GROUP,
+                run: GROUP,
+                step: block.rows * GROUP,
+                point: n_left * block.rows * depth,
+            };
+            let mut sums = vec![0.0; POINTS * n_left * block.rows * stride];
+            for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
+                let images = &x[round * at_once * input..((round + 1) * at_once * input).min(x.len())];
+                if images.len() < at_once * input {
+                    left.fill(0.0);
+                }
+                tiles.lay_out_input(images, channels.clone(), place, &mut left);
+                let right = &rights[round * right_values..][..right_values];
+                multiply(block, [n_left, depth, n_right], &left, right, &mut sums, true);
+            }
+            sums
+        })
+        .collect();
+
+    let (at, [down, across]) = (tiles.kernels(), tiles.taps());
+    let row = n_in * convolution.taps();
+    let some = block.columns;
+    dw.par_chunks_mut(some * row).enumerate().for_each(|(chunk, dw)| {
+        dw.fill(0.0);
+        for ([b, _], sums) in tasks.iter().zip(&partial) {
+            let channels = channels_of(*b);
+            let n_rows = channels.len() * tiles.n_phases();
+            let point = n_rows.next_multiple_of(block.rows) * stride;
+            for k in 0..n_rows {
+                let mut taps = [[0.0; 4]; 64];
+                let sums = &sums[k * stride + chunk * some..];
+                vectorized!(points::weight_gradients(sums, point, &mut taps[..some.min(dw.len() / row)]));
+                for (o, taps) in taps.iter().enumerate().take(dw.len() / row) {
+                    let first = at(o, channels.start * tiles.n_phases() + k);
+                    for (tap, value) in [0, across, down, down + across].into_iter().zip(taps) {
+                        dw[first + tap] += value;
+                    }
+                }
+            }
+        }
+    });
+}
+
+impl Tiles {
+    /// Where the kernel of an output channel and a phase of an input channel begins in the weights.
+    fn kernels(&self) -> impl Fn(usize, usize) -> usize + Sync + use<> {
+        let (stride, n_phases, n_in) = (self.stride[1], self.n_phases(), self.channels[0]);
+        move |output, k| {
+            let (channel, phase) = (k / n_phases, k % n_phases);
+            (output * n_in + channel) * 4 * n_phases + phase / stride * (2 * stride) + phase % stride
+        }
+    }
+
+    /// From a tap of such a kernel to the next one down and across.
+    fn taps(&self) -> [usize; 2] {
+        [self.stride[0] * 2 * self.stride[1], self.stride[1]]
+    }
+}
