@@ -26,6 +26,7 @@ impl Planes {
     }
 
     /// Where in its channel the plane of `phase` has `at`.
+    #[inline]
     pub(crate) fn offset(&self, phase: [usize; 2], at: [usize; 2]) -> usize {
         ((phase[0] * self.stride[1] + phase[1]) * self.size[0] + at[0]) * self.size[1] + at[1]
     }

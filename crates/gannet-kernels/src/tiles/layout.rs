@@ -12,23 +12,18 @@ impl Tiles {
     /// Writes the pixels of a channel into its planes; what surrounds them stays.
     #[inline(always)]
     fn deal_out(&self, channel: &[f32], planes: &mut [f32]) {
-        let width = self.planes.image[1];
-        let row = |at: usize| &channel[at..at + width];
         match self.planes.stride[1] {
-            2 => deal::<2>(&self.planes, planes, |at, rows| deal_out(row(at), rows)),
-            4 => deal::<4>(&self.planes, planes, |at, rows| deal_out(row(at), rows)),
-            _ => unreachable!("tiles are of strides 1 and 2"),
+            2 => deal_out::<2>(&self.planes, channel, planes),
+            _ => deal_out::<4>(&self.planes, channel, planes),
         }
     }
 
     /// Writes the pixels of a channel from its planes.
     #[inline(always)]
-    fn deal_in(&self, planes: &mut [f32], channel: &mut [f32]) {
-        let width = self.planes.image[1];
+    fn deal_in(&self, planes: &[f32], channel: &mut [f32]) {
         match self.planes.stride[1] {
-            2 => deal::<2>(&self.planes, planes, |at, rows| deal_in(&mut channel[at..at + width], rows)),
-            4 => deal::<4>(&self.planes, planes, |at, rows| deal_in(&mut channel[at..at + width], rows)),
-            _ => unreachable!("tiles are of strides 1 and 2"),
+            2 => deal_in::<2>(&self.planes, planes, channel),
+            _ => deal_in::<4>(&self.planes, planes, channel),
         }
     }
 
@@ -97,7 +92,7 @@ impl Tiles {
                         }
                     }
                     image.fill(0.0); // What no output reads lies in no plane.
-                    self.deal_in(&mut planes, image);
+                    self.deal_in(&planes, image);
                 }
             }
         });
@@ -213,68 +208,62 @@ impl Tiles {
     }
 }
 
-/// Calls `copy` with where each row of a channel begins, and with the places of its pixels in planes that are `S` across:
-/// pixel S j + c is at j of the c-th.
+/// Where the pixels of row `y` lie in planes that are `S` across: pixel S j + c at j of the c-th. None where no tile reads them.
 #[inline(always)]
-fn deal<const S: usize>(planes: &Planes, values: &mut [f32], mut copy: impl FnMut(usize, [&mut [f32]; S])) {
-    assert_eq!(planes.stride[1], S);
-    let [height, width] = planes.image;
-    // Pixel S j + c lies at j + ahead[c] of one plane.
-    let mut ahead = [[0; 2]; S];
-    for (c, ahead) in ahead.iter_mut().enumerate() {
-        *ahead = [(c + planes.before[1]) % S, (c + planes.before[1]) / S];
+fn places<const S: usize>(planes: &Planes, y: usize) -> Option<[Range<usize>; S]> {
+    let [phase, row] = [(y + planes.before[0]) % planes.stride[0], (y + planes.before[0]) / planes.stride[0]];
+    if row >= planes.size[0] {
+        return None;
     }
-    for y in 0..height {
-        let [phase, row] = [(y + planes.before[0]) % planes.stride[0], (y + planes.before[0]) / planes.stride[0]];
-        if row >= planes.size[0] {
-            continue;
-        }
-        let mut places = [const { 0..0 }; S];
-        for (c, places) in places.iter_mut().enumerate() {
-            let first = planes.offset([phase, ahead[c][0]], [row, 0]);
-            let n = (width + S - 1 - c) / S;
-            *places = first + ahead[c][1].min(planes.size[1])..first + (ahead[c][1] + n).min(planes.size[1]);
-        }
-        if let Ok(rows) = values.get_disjoint_mut(places) {
-            copy(y * width, rows);
-        }
+    let width = planes.size[1];
+    let mut places = [const { 0..0 }; S];
+    for (c, places) in places.iter_mut().enumerate() {
+        let place = c + planes.before[1];
+        let (first, ahead) = (planes.offset([phase, place % S], [row, 0]), place / S);
+        let n = (planes.image[1] + S - 1 - c) / S;
+        *places = first + ahead.min(width)..first + (ahead + n).min(width);
     }
+    Some(places)
 }
 
-/// Pixels of a row to their places.
+/// Writes the pixels of a channel into its planes, `S` across.
 #[inline(always)]
-fn deal_out<const S: usize>(pixels: &[f32], mut rows: [&mut [f32]; S]) {
-    let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    let whole = pixels.as_chunks::<S>().0;
-    let n = n.min(whole.len());
-    let cut = rows.each_mut().map(|row| &mut row[..n]);
-    for (j, pixels) in whole[..n].iter().enumerate() {
-        for c in 0..S {
-            cut[c][j] = pixels[c];
+fn deal_out<const S: usize>(planes: &Planes, channel: &[f32], values: &mut [f32]) {
+    for (y, pixels) in channel.chunks_exact(planes.image[1]).enumerate() {
+        let Some(places) = places::<S>(planes, y) else { continue };
+        let whole = pixels.as_chunks::<S>().0;
+        let firsts = places.each_ref().map(|places| places.start);
+        let n = places.iter().fold(whole.len(), |n, places| n.min(places.len()));
+        for (j, pixels) in whole[..n].iter().enumerate() {
+            for c in 0..S {
+                values[firsts[c] + j] = pixels[c];
+            }
         }
-    }
-    for (c, row) in rows.iter_mut().enumerate() {
-        for (j, to) in row.iter_mut().enumerate().skip(n) {
-            *to = pixels[S * j + c];
+        for (c, places) in places.into_iter().enumerate() {
+            for (j, to) in values[places].iter_mut().enumerate().skip(n) {
+                *to = pixels[S * j + c];
+            }
         }
     }
 }
 
 /// The other way round.
 #[inline(always)]
-fn deal_in<const S: usize>(pixels: &mut [f32], rows: [&mut [f32]; S]) {
-    let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    let whole = pixels.as_chunks_mut::<S>().0;
-    let n = n.min(whole.len());
-    let cut = rows.each_ref().map(|row| &row[..n]);
-    for (j, pixels) in whole[..n].iter_mut().enumerate() {
-        for c in 0..S {
-            pixels[c] = cut[c][j];
+fn deal_in<const S: usize>(planes: &Planes, values: &[f32], channel: &mut [f32]) {
+    for (y, pixels) in channel.chunks_exact_mut(planes.image[1]).enumerate() {
+        let Some(places) = places::<S>(planes, y) else { continue };
+        let whole = pixels.as_chunks_mut::<S>().0;
+        let firsts = places.each_ref().map(|places| places.start);
+        let n = places.iter().fold(whole.len(), |n, places| n.min(places.len()));
+        for (j, pixels) in whole[..n].iter_mut().enumerate() {
+            for c in 0..S {
+                pixels[c] = values[firsts[c] + j];
+            }
         }
-    }
-    for (c, row) in rows.iter().enumerate() {
-        for (j, from) in row.iter().enumerate().skip(n) {
-            pixels[S * j + c] = *from;
+        for (c, places) in places.into_iter().enumerate() {
+            for (j, from) in values[places].iter().enumerate().skip(n) {
+                pixels[S * j + c] = *from;
+            }
         }
     }
 }
