@@ -13,8 +13,8 @@ const STRIP_PIXELS: usize = 1 << 12;
 const MIN_ROWS: [usize; 2] = [1, 4];
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
-/// Memory that is planned with at most, in bytes, however much is free, by lines and not: with the weights as they are and as
-/// they are packed, and with what the allocator holds back, less than 2 GB.
+/// Memory that is planned with at most, in bytes, however much is free, by lines and not. Weights, as they are and as they are
+/// packed, and what the allocator holds back come on top of it: in all 2.7 GB for RRDBNet without lines.
 const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_100_000_000];
 /// Bytes for a value, by lines and not, whose rows are copied together.
 const BYTES_OF_VALUE: [u64; 2] = [4, 8];
@@ -33,6 +33,8 @@ pub struct Plan {
     size: [usize; 2],
     multiple: usize,
     reach: usize,
+    /// Columns that are computed for each band.
+    window: usize,
 }
 
 impl Plan {
@@ -88,14 +90,24 @@ impl Plan {
         let step = if by_lines { multiple * TOGETHER } else { multiple };
         let reach = graph.reach(by_lines).next_multiple_of(step);
         let band_width = band_width.max(1).next_multiple_of(step);
-        let bands = (0..width).step_by(band_width).map(|first| first..(first + band_width).min(width)).collect();
-        let mut plan = Self { bands, rows: 0, n_bytes: 0, by_lines, size, multiple, reach };
-        let widest = plan.bands.iter().map(|band| plan.columns_around(band).len()).max().unwrap_or(1);
+        // The same columns are computed for each, so that each takes the memory that the one before it gave back: the first and
+        // the last band, which have a neighbour less, are wider.
+        let whole = width.next_multiple_of(multiple);
+        let window = (band_width + 2 * reach).min(whole);
+        let mut bands = vec![];
+        let mut first = 0;
+        while window < whole && first + band_width + reach < width {
+            let end = first + if first == 0 { band_width + reach } else { band_width };
+            bands.push(first..end);
+            first = end;
+        }
+        bands.push(first..width);
+        let mut plan = Self { bands, rows: 0, n_bytes: 0, by_lines, size, multiple, reach, window };
         let kind = usize::from(!by_lines);
-        let suited = (STRIP_PIXELS / widest).max(MIN_ROWS[kind]);
+        let suited = (STRIP_PIXELS / window).max(MIN_ROWS[kind]);
         for rows in [suited, MIN_ROWS[kind]] {
             plan.rows = rows.min(plan.height()).next_multiple_of(multiple);
-            let StripCost { kept, passing } = Strips::cost(graph, [plan.height(), widest], plan.rows, by_lines);
+            let StripCost { kept, passing } = Strips::cost(graph, [plan.height(), window], plan.rows, by_lines);
             plan.n_bytes = (kept + passing) as u64 * n_images as u64 * BYTES_OF_VALUE[kind];
             if plan.n_bytes <= budget {
                 break;
@@ -109,11 +121,13 @@ impl Plan {
         self.size[0].next_multiple_of(self.multiple)
     }
 
-    /// The columns that the pixels of a band depend on, filled up.
+    /// The columns that are computed for a band, filled up: all that its pixels depend on, and others where the picture ends.
     pub(super) fn columns_around(&self, band: &Range<usize>) -> Range<usize> {
-        let width = self.size[1].next_multiple_of(self.multiple);
-        let end = (band.end.next_multiple_of(self.multiple) + self.reach).min(width);
-        band.start.saturating_sub(self.reach)..end
+        let whole = self.size[1].next_multiple_of(self.multiple);
+        let step = if self.by_lines { self.multiple * TOGETHER } else { self.multiple };
+        let last = (whole - self.window).next_multiple_of(step);
+        let first = band.start.saturating_sub(self.reach).min(last);
+        first..(first + self.window).min(whole)
     }
 }
 
@@ -136,6 +150,12 @@ mod tests {
         let wide = plan([3172, 5640], None, FREE).unwrap();
         assert!(!wide.by_lines && wide.bands.len() > 1 && wide.rows >= 4, "{wide:?}");
         assert_eq!((wide.bands[0].start, wide.bands.last().unwrap().end), (0, 5640));
+        for (i, band) in wide.bands.iter().enumerate() {
+            let columns = wide.columns_around(band);
+            assert_eq!(columns.len(), wide.window);
+            assert!(i == 0 || wide.bands[i - 1].end == band.start && columns.start + wide.reach <= band.start);
+            assert!(columns.end == 5640 || columns.end >= band.end + wide.reach);
+        }
         assert!(wide.n_bytes <= MOST_BYTES[1], "{wide:?}");
         // Bands that are asked for are computed as the whole would be.
         assert!(plan([256, 256], Some(64), FREE).unwrap().by_lines);
