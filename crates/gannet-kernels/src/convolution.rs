@@ -68,10 +68,7 @@ impl Packed {
     /// For convolutions that [`tiles`] suits, or their input gradient.
     pub(crate) fn by_tiles(way: Way, path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
-        let packed = match way {
-            Way::Forth => tiles::Packed::forward(path, convolution, w),
-            Way::Back => tiles::Packed::input_gradient(path, convolution, w),
-        };
+        let packed = tiles::Packed::new(way, path, convolution, w);
         Self { n_values: packed.n_values(), of: Of::Tiles(packed) }
     }
 

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::geometry::{Axis, Convolution};
+use crate::packs::Way;
 use crate::path::{Block, GROUP, Path, vectorized};
 use crate::planes::Planes;
 use crate::precision::Precision;
@@ -30,6 +31,8 @@ const ROUND_TILES: usize = 256;
 const DEPTH: usize = 256;
 /// Channels of the input in a task of the weights' gradient.
 const TASK_CHANNELS: usize = 16;
+/// Channels of the output whose weights' gradients are folded together.
+const FOLDED: usize = 16;
 /// Tasks that keep all threads at work.
 const MIN_TASKS: usize = 8;
 
@@ -113,7 +116,7 @@ impl Tiles {
 }
 
 /// Weights as points: the left sides of products, `[point, panel, groups of depth, row, GROUP]`.
-pub(crate) struct Weights {
+struct Weights {
     values: Buffer<f32>,
     block: Block<f32>,
     n_rows: usize,
@@ -208,24 +211,18 @@ fn multiply(
 pub(crate) struct Packed {
     tiles: Tiles,
     weights: Weights,
-    is_forward: bool,
+    way: Way,
 }
 
 impl Packed {
-    pub(crate) fn forward(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
+    pub(crate) fn new(way: Way, path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         let tiles = Tiles::new(convolution);
-        let (at, down_across) = (tiles.kernels(), tiles.taps());
-        let sides = [tiles.channels[1], tiles.depth()];
-        let weights = Weights::pack(path, w, sides, down_across, at);
-        Self { tiles, weights, is_forward: true }
-    }
-
-    pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
-        let tiles = Tiles::new(convolution);
-        let (at, down_across) = (tiles.kernels(), tiles.taps());
-        let sides = [tiles.depth(), tiles.channels[1]];
-        let weights = Weights::pack(path, w, sides, down_across, |k, o| at(o, k));
-        Self { tiles, weights, is_forward: false }
+        let (at, taps, [n_out, depth]) = (tiles.kernels(), tiles.taps(), [tiles.channels[1], tiles.depth()]);
+        let weights = match way {
+            Way::Forth => Weights::pack(path, w, [n_out, depth], taps, at),
+            Way::Back => Weights::pack(path, w, [depth, n_out], taps, |k, o| at(o, k)),
+        };
+        Self { tiles, weights, way }
     }
 
     /// Values that are kept.
@@ -238,7 +235,7 @@ impl Packed {
         let Self { tiles, .. } = self;
         let [n_in, n_out] = tiles.channels;
         let mut sides = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
-        if !self.is_forward {
+        if self.way == Way::Back {
             sides.reverse();
         }
         let at_once = tiles.images_of(TASK_TILES);
@@ -258,17 +255,15 @@ impl Packed {
                 step: padded[0] * block.columns,
                 point: padded[0] * padded[1],
             };
-            if self.is_forward {
-                tiles.lay_out_input(from, 0..n_in, place, &mut right);
-            } else {
-                tiles.lay_out_output(from, place, &mut right);
+            match self.way {
+                Way::Forth => tiles.lay_out_input(from, 0..n_in, place, &mut right),
+                Way::Back => tiles.lay_out_output(from, place, &mut right),
             }
             let mut sums = Buffer::of(POINTS * n_rows.next_multiple_of(block.rows) * padded[1]);
             self.weights.multiply(&right, n_tiles, &mut sums);
-            if self.is_forward {
-                tiles.write_output(&sums, padded[1], to);
-            } else {
-                tiles.write_input(&sums, padded[1], to);
+            match self.way {
+                Way::Forth => tiles.write_output(&sums, padded[1], to),
+                Way::Back => tiles.write_input(&sums, padded[1], to),
             }
         });
     }
@@ -306,7 +301,6 @@ pub(crate) fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], 
             let n_rows = channels.len() * tiles.n_phases();
             let n_left = n_rows.div_ceil(block.rows);
             let mut left = Buffer::of(POINTS * n_left * block.rows * depth);
-            left.fill(0.0);
             let place = |k: usize| Place {
                 first: k / block.rows * block.rows * depth + k % block.rows * GROUP,
                 run: GROUP,
@@ -316,7 +310,7 @@ pub(crate) fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], 
             let mut sums = vec![0.0; POINTS * n_left * block.rows * stride];
             for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
                 let images = &x[round * at_once * input..((round + 1) * at_once * input).min(x.len())];
-                if images.len() < at_once * input {
+                if images.len() / input * tiles.per_image() < depth {
                     left.fill(0.0);
                 }
                 tiles.lay_out_input(images, channels.clone(), place, &mut left);
@@ -329,18 +323,17 @@ pub(crate) fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], 
 
     let (at, [down, across]) = (tiles.kernels(), tiles.taps());
     let row = n_in * convolution.taps();
-    let some = block.columns;
-    dw.par_chunks_mut(some * row).enumerate().for_each(|(chunk, dw)| {
+    dw.par_chunks_mut(FOLDED * row).enumerate().for_each(|(chunk, dw)| {
         dw.fill(0.0);
         for ([b, _], sums) in tasks.iter().zip(&partial) {
             let channels = channels_of(*b);
             let n_rows = channels.len() * tiles.n_phases();
             let point = n_rows.next_multiple_of(block.rows) * stride;
             for k in 0..n_rows {
-                let mut taps = [[0.0; 4]; 64];
-                let sums = &sums[k * stride + chunk * some..];
-                vectorized!(points::weight_gradients(sums, point, &mut taps[..some.min(dw.len() / row)]));
-                for (o, taps) in taps.iter().enumerate().take(dw.len() / row) {
+                let mut taps = [[0.0; 4]; FOLDED];
+                let taps = &mut taps[..dw.len() / row];
+                vectorized!(points::weight_gradients(&sums[k * stride + chunk * FOLDED..], point, taps));
+                for (o, taps) in taps.iter().enumerate() {
                     let first = at(o, channels.start * tiles.n_phases() + k);
                     for (tap, value) in [0, across, down, down + across].into_iter().zip(taps) {
                         dw[first + tap] += value;

@@ -38,7 +38,7 @@ impl Network<'_> {
     ) -> Result<String, String> {
         let shape = subject.shape;
         let beside = |network: &mut Self| match condition {
-            Some(condition) => network.onnx.node("Concat", &[latents, condition], &[Setting::Int("axis", 1)]),
+            Some(condition) => network.beside(latents, condition),
             None => latents.to_owned(),
         };
         match net {
@@ -129,9 +129,7 @@ impl Network<'_> {
             let first = n_base + i * n_piece;
             let piece = (n_piece > 0).then(|| self.narrow(latents, 1, [first, first + n_piece]));
             let told = match (piece, &shared) {
-                (Some(piece), Some(shared)) => {
-                    Some(self.onnx.node("Concat", &[&piece, shared], &[Setting::Int("axis", 1)]))
-                }
+                (Some(piece), Some(shared)) => Some(self.beside(&piece, shared)),
                 (piece, shared) => piece.or(shared.clone()),
             };
             let block = format!("blocks.{i}");

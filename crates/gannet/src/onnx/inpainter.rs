@@ -1,6 +1,6 @@
 //! Networks that fill holes.
 
-use super::builder::{Builder, Setting, Side};
+use super::builder::{Builder, Side};
 use super::layers::{Form, Network, SAME_3};
 use crate::Inpainter;
 use crate::nn::activation::SLOPE;
@@ -55,9 +55,5 @@ impl Network<'_> {
         let gates = self.narrow(&both, 1, [n_out, 2 * n_out]);
         let gates = self.onnx.node("Sigmoid", &[&gates], &[]);
         Ok(self.onnx.node("Mul", &[&features, &gates], &[]))
-    }
-
-    fn beside(&mut self, a: &str, b: &str) -> String {
-        self.onnx.node("Concat", &[a, b], &[Setting::Int("axis", 1)])
     }
 }

@@ -89,6 +89,11 @@ impl Network<'_> {
         self.onnx.node("LeakyRelu", &[x], &[Setting::Float("alpha", slope)])
     }
 
+    /// The channels of `a`, and behind them those of `b`.
+    pub(super) fn beside(&mut self, a: &str, b: &str) -> String {
+        self.onnx.node("Concat", &[a, b], &[Setting::Int("axis", 1)])
+    }
+
     /// 0 keeps a side.
     pub(super) fn reshape(&mut self, x: &str, sides: &[usize]) -> String {
         let sides: Vec<i64> = sides.iter().map(|side| *side as i64).collect();

@@ -1,6 +1,6 @@
 //! Translators of every family, one way of them.
 
-use super::builder::{Builder, Setting, Side};
+use super::builder::{Builder, Side};
 use super::layers::{Form, Network, SAME_1};
 use crate::Translator;
 use crate::net::TranslatorConfig;
@@ -53,7 +53,7 @@ impl Network<'_> {
             x = self.conv_transpose(&x, &format!("up.{i}.conv"), STEP_4)?;
             if let Some(skip) = skipped.pop() {
                 x = self.norm(&x, &format!("up.{i}"), 1)?;
-                x = self.onnx.node("Concat", &[&skip, &x], &[Setting::Int("axis", 1)]);
+                x = self.beside(&skip, &x);
             }
         }
         Ok(self.onnx.node("Tanh", &[&x], &[]))

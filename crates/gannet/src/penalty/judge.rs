@@ -78,7 +78,9 @@ impl Judge<'_> {
     ) -> Result<(Tensor<1>, Option<Tensor<1>>)> {
         let scores: Vec<_> = sides.iter().map(|side| side.scores.clone()).collect();
         let mut loss = game(&scores);
-        let slopes = slopes(&scores, game);
+        // What is held in pieces alone asks how fast the loss grows with scores.
+        let asks = |side: &Side| matches!(side.pull, Some((_, Held::Pieces(..))));
+        let slopes = if sides.iter().any(asks) { slopes(&scores, game) } else { vec![None; sides.len()] };
         let mut penalties: Option<Tensor<1>> = None;
         for (Side { pull, .. }, slope) in sides.into_iter().zip(slopes) {
             let Some((pull, held)) = pull else { continue };

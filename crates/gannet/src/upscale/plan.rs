@@ -86,8 +86,7 @@ impl Plan {
         by_lines: bool,
         budget: u64,
     ) -> Self {
-        // Within the network, bands begin where columns that are computed together do.
-        let step = if by_lines { multiple * TOGETHER } else { multiple };
+        let step = step(multiple, by_lines);
         let reach = graph.reach(by_lines).next_multiple_of(step);
         let band_width = band_width.max(1).next_multiple_of(step);
         // The same columns are computed for each, so that each takes the memory that the one before it gave back: the first and
@@ -124,11 +123,15 @@ impl Plan {
     /// The columns that are computed for a band, filled up: all that its pixels depend on, and others where the picture ends.
     pub(super) fn columns_around(&self, band: &Range<usize>) -> Range<usize> {
         let whole = self.size[1].next_multiple_of(self.multiple);
-        let step = if self.by_lines { self.multiple * TOGETHER } else { self.multiple };
-        let last = (whole - self.window).next_multiple_of(step);
+        let last = (whole - self.window).next_multiple_of(step(self.multiple, self.by_lines));
         let first = band.start.saturating_sub(self.reach).min(last);
         first..(first + self.window).min(whole)
     }
+}
+
+/// Within the network, bands begin where columns that are computed together do: at multiples of this.
+fn step(multiple: usize, by_lines: bool) -> usize {
+    if by_lines { multiple * TOGETHER } else { multiple }
 }
 
 #[cfg(test)]
