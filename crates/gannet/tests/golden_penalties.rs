@@ -61,12 +61,14 @@ fn penalty(kind: &str, critic: &Critic, from: &Tensors, device: &Device) -> Tens
         _ => perturbed,
     };
     let frozen = burn::module::Module::no_grad(critic.clone());
-    let gradient = penalty::gradient(|x| frozen.forward(x, None).value, points.clone());
-    let pull: Pull = match kind {
-        "r1" | "r2" => penalty::zero_centred(gradient),
-        _ => penalty::one_centred(gradient),
+    let judge = Judge { critic: &|x| critic.forward(x, None), frozen: &|x| frozen.forward(x, None) };
+    let pull: fn(Tensor<4>) -> Pull = match kind {
+        "r1" | "r2" => penalty::zero_centred,
+        _ => penalty::one_centred,
     };
-    pull.penalty(critic.forward(pull.on(points), None)).unwrap()
+    let side = judge.pulled(points, pull).unwrap();
+    // No game, so that the penalty is left.
+    judge.loss(vec![side], 1.0, |scores| scores[0].clone().sum() * 0.0).unwrap().0
 }
 
 #[test]

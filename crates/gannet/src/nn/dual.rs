@@ -117,11 +117,11 @@ impl<const D: usize> Dual<D> {
         self,
         whole: impl FnOnce(Tensor<D>) -> Tensor<E>,
         linear: impl Fn(Tensor<D>) -> Tensor<E>,
-        constant: Tensor<E>,
+        constant: impl FnOnce() -> Tensor<E>,
     ) -> Dual<E> {
         match self.tangent {
             tangent @ Tangent::Alone(..) => {
-                Dual { tangent: tangent.behind(&linear), value: linear(self.value) } + constant
+                Dual { tangent: tangent.behind(&linear), value: linear(self.value) } + constant()
             }
             tangent => Dual { tangent: tangent.behind(linear), value: whole(self.value) },
         }

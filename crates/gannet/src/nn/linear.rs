@@ -57,8 +57,8 @@ impl Linear {
         let through = |x| linear(x, weight.clone());
         let y = match &self.bias {
             Some(bias) => {
-                let [n_out] = bias.dims();
-                x.into().affine(|x| affine(x, weight.clone(), bias.val()), through, bias.val().reshape([1, n_out]))
+                let whole = |x| affine(x, weight.clone(), bias.val());
+                x.into().affine(whole, through, || bias.val().unsqueeze())
             }
             None => x.into().linear(through),
         };

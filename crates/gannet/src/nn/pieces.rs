@@ -25,13 +25,16 @@ impl Pieces {
 
     /// What a rectifier saw.
     pub(super) fn note<const D: usize>(&self, seen: &Tensor<D>) {
-        let n_values = seen.shape().num_elements();
-        self.noted().seen.push_back(seen.clone().detach().reshape([n_values]));
+        let mut noted = self.noted();
+        if !noted.is_curved {
+            let n_values = seen.shape().num_elements();
+            noted.seen.push_back(seen.clone().detach().reshape([n_values]));
+        }
     }
 
     /// That a layer was passed which is not linear on pieces, or will not be the same at the next pass.
     pub(super) fn note_curved(&self) {
-        self.noted().is_curved = true;
+        *self.noted() = Noted { seen: VecDeque::new(), is_curved: true };
     }
 
     /// What the next rectifier saw.
