@@ -1,6 +1,6 @@
 //! Memory that is used again: a thread keeps what its buffers gave back, so that no product waits for fresh pages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -13,6 +13,16 @@ const MAX_KEPT: usize = 8;
 
 thread_local! {
     static KEPT: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static IS_LASTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work`, which makes something that lasts: its buffers are no larger than they have to be, where others take whatever
+/// was given back and is large enough.
+pub(crate) fn lasting<T>(work: impl FnOnce() -> T) -> T {
+    let before = IS_LASTING.replace(true);
+    let made = work();
+    IS_LASTING.set(before);
+    made
 }
 
 /// Some values from the start of a cache line, whatever they are at first. The memory stays with the thread that drops it.
@@ -26,11 +36,12 @@ pub(crate) struct Buffer<T> {
 impl<T: Plain> Buffer<T> {
     pub(crate) fn of(n: usize) -> Self {
         let n_words = (n * size_of::<T>()).div_ceil(size_of::<f32>()) + LINE;
-        let mut words = KEPT.with_borrow_mut(|kept| {
+        let from_kept = |kept: &mut Vec<Vec<f32>>| {
             let fitting = (0..kept.len()).filter(|&i| kept[i].len() >= n_words).min_by_key(|&i| kept[i].len());
             let found = fitting.or_else(|| (0..kept.len()).max_by_key(|&i| kept[i].len()));
             found.map(|i| kept.swap_remove(i)).unwrap_or_default()
-        });
+        };
+        let mut words = if IS_LASTING.get() { vec![] } else { KEPT.with_borrow_mut(from_kept) };
         if words.len() < n_words {
             words = vec![0.0; n_words];
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::backend::flex::FlexTensor;
 
+use crate::buffer;
 use crate::convolution::Packed;
 use crate::geometry::{Axis, Convolution};
 use crate::path::Path;
@@ -97,7 +98,7 @@ pub(crate) fn packed(layout: Layout, path: Path, convolution: &Convolution, weig
     if let Some(pack) = kept().iter().find(|pack| is_same(pack)) {
         return Arc::clone(&pack.packed);
     }
-    let packed = Arc::new(pack());
+    let packed = Arc::new(buffer::lasting(pack));
     let mut kept = kept();
     kept.push_back(Pack { weight: weight.clone(), kind, packed: Arc::clone(&packed) });
     while kept.iter().map(|pack| pack.packed.n_values).sum::<usize>() > MAX_VALUES {
