@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
-use crate::path::{Block, GROUP, Path, vectorized};
+use crate::path::{Block, GROUP, Path, transpose, vectorized};
 
 /// Products from which on threads share the work.
 const SHARED: usize = 1 << 21;
@@ -93,14 +93,24 @@ fn multiply_rows(block: Block<f32>, a: Matrix<'_>, first: usize, right: &[f32], 
 
 /// `[groups, rows, GROUP]`, with zeros behind the last row and the depth.
 #[inline(always)]
-fn pack_left(a: Matrix<'_>, first: usize, to: &mut [f32], rows: usize) {
+pub(crate) fn pack_left(a: Matrix<'_>, first: usize, to: &mut [f32], rows: usize) {
     let [n_rows, depth] = a.sides;
     for (group, to) in to.chunks_exact_mut(rows * GROUP).enumerate() {
-        for (row, to) in to.chunks_exact_mut(GROUP).enumerate() {
+        if a.strides[0] == 1 {
+            let from = group * GROUP;
+            let sides = [GROUP.min(depth - from), rows.min(n_rows - first)];
+            if sides != [GROUP, rows] {
+                to.fill(0.0);
+            }
+            transpose(sides, &a.values[from * a.strides[1] + first..], to, [a.strides[1], GROUP]);
+            continue;
+        }
+        for (row, to) in to.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
             let from = group * GROUP;
             let n = if first + row < n_rows { GROUP.min(depth - from) } else { 0 };
-            if a.strides[1] == 1 && n == GROUP {
-                to.copy_from_slice(&a.values[(first + row) * a.strides[0] + from..][..GROUP]);
+            let at = (first + row) * a.strides[0] + from;
+            if let (1, GROUP, Some(run)) = (a.strides[1], n, a.values.get(at..).and_then(|run| run.first_chunk())) {
+                *to = *run;
                 continue;
             }
             for (k, to) in to.iter_mut().enumerate() {

@@ -5,7 +5,7 @@
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `correlation` and
 //! `convolution` put these together three times; `tiles` does the same with 9 products for 16 where kernels are twice their
 //! stride; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that were
-//! packed. `dense` multiplies matrices as they are. `pointwise` holds the single passes. `extension` makes all of them
+//! packed. `dense` multiplies matrices as they are, `perceptron` passes small layers all at once. `pointwise` holds the single passes. `extension` makes all of them
 //! operations of Burn's CPU backend, and `tensors` offers these as functions that fall back to Burn's own operations on other
 //! devices.
 //!
@@ -36,6 +36,8 @@ mod tiles;
 #[cfg(feature = "kernels")]
 mod dense;
 #[cfg(feature = "kernels")]
+mod perceptron;
+#[cfg(feature = "kernels")]
 mod packs;
 #[cfg(feature = "kernels")]
 mod winograd;
@@ -64,8 +66,8 @@ pub use path::{Path, peak_gflops};
 pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
-    TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded, keeping_weights,
-    keeping_weights_of_columns, leaky_relu, leaky_relu_tangent, linear, squared_norm, tanh,
+    Passed, TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded,
+    keeping_weights, keeping_weights_of_columns, layered, leaky_relu, leaky_relu_tangent, linear, squared_norm, tanh,
 };
 #[cfg(feature = "kernels")]
 pub use winograd::forward_by_rows;

@@ -163,6 +163,33 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     x.matmul(weight.transpose())
 }
 
+/// What layers of a [pass](layered) made, which fixes the signs of another one.
+#[derive(Clone, Debug)]
+pub struct Passed(#[cfg(feature = "kernels")] std::sync::Arc<crate::perceptron::Outputs>);
+
+/// Fully connected layers, one after the other: weights `[out, in]`, biases `[out]`, and a slope for what is not positive, 1 where
+/// nothing follows; `[N, in]` to `[N, out]`. None where there is no kernel for so many, or for the device.
+///
+/// With another pass's signs and a rate for each sample, `[N]`, these are the same layers' linear pieces there: a value is
+/// multiplied by what it was multiplied by then, and a bias counts as often as the rate says, or not at all.
+///
+/// # Panics
+/// If the sides do not fit each other.
+pub fn layered(
+    x: &Tensor<2>,
+    layers: &[(Tensor<2>, Tensor<1>, f32)],
+    piece: Option<(&Passed, Option<&Tensor<1>>)>,
+) -> Option<(Tensor<2>, Passed)> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let piece = piece.map(|(passed, rates)| (&passed.0, rates));
+        let (y, outputs) = crate::extension::layered(x, layers, piece)?;
+        return Some((y, Passed(outputs)));
+    }
+    let _ = (x, layers, piece);
+    None
+}
+
 /// The hyperbolic tangent.
 pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "kernels")]

@@ -1,6 +1,9 @@
 //! The kernels as operations of Burn's CPU backend.
 
 mod gradients;
+mod layered;
+
+pub(crate) use layered::layered;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

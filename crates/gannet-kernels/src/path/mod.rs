@@ -9,6 +9,7 @@ use crate::cell::{Cell, Pair};
 use crate::precision::Precision;
 
 pub(crate) use runs::{RunBlock, Segment, gather, spread};
+pub(crate) use transpose::transpose;
 
 /// Cells of a row of the left side that lie together.
 pub(crate) const GROUP: usize = 16;
@@ -307,6 +308,7 @@ fn peak_of<C: Cell>(block: Block<C>) -> f64 {
 
 mod registers;
 mod runs;
+mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -2,10 +2,12 @@
 
 use std::arch::x86_64::{
     __m256, __m512, __m512bh, __m512i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castps_pd,
-    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_permutex2var_pd, _mm512_permutex2var_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32,
-    _mm512_setr_epi64, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_pd, _mm512_storeu_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castpd_ps,
+    _mm512_castps_pd, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_permutex2var_pd, _mm512_permutex2var_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setr_epi64, _mm512_setzero_pd, _mm512_setzero_ps,
+    _mm512_shuffle_f32x4, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
 use super::Segment;
@@ -276,6 +278,49 @@ pub(super) unsafe fn gather(from: *const f32, to: *mut f32) {
         let cd = _mm512_castps_pd(_mm512_permutex2var_ps(c, places, d));
         _mm512_storeu_pd(to.add(32).cast(), _mm512_permutex2var_pd(ab, low, cd));
         _mm512_storeu_pd(to.add(48).cast(), _mm512_permutex2var_pd(ab, high, cd));
+    }
+}
+
+/// Turns over up to 16 x 16 numbers, whose rows are `strides` apart on either side.
+///
+/// # Safety
+/// The pointers are good for as many rows and columns; the processor has AVX-512.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn transpose([rows, columns]: [usize; 2], from: *const f32, to: *mut f32, strides: [usize; 2]) {
+    // SAFETY: masks keep to the rows and columns that the caller vouches for.
+    unsafe {
+        let (of_rows, of_columns) = (((1_u32 << rows) - 1) as u16, ((1_u32 << columns) - 1) as u16);
+        let mut a = [_mm512_setzero_ps(); 16];
+        for (row, a) in a.iter_mut().enumerate().take(rows) {
+            *a = _mm512_maskz_loadu_ps(of_columns, from.add(row * strides[0]));
+        }
+        // Blocks of 4 x 4: twos of two rows, then fours of four.
+        let mut b = [_mm512_setzero_pd(); 16];
+        for i in (0..16).step_by(2) {
+            b[i] = _mm512_castps_pd(_mm512_unpacklo_ps(a[i], a[i + 1]));
+            b[i + 1] = _mm512_castps_pd(_mm512_unpackhi_ps(a[i], a[i + 1]));
+        }
+        for i in (0..16).step_by(4) {
+            a[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(b[i], b[i + 2]));
+            a[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(b[i], b[i + 2]));
+            a[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b[i + 1], b[i + 3]));
+            a[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b[i + 1], b[i + 3]));
+        }
+        // Blocks as wholes: of each vector the parts that belong to one column.
+        let mut turned = [_mm512_setzero_ps(); 16];
+        for k in 0..4 {
+            let even_low = _mm512_shuffle_f32x4::<0x88>(a[k], a[4 + k]);
+            let even_high = _mm512_shuffle_f32x4::<0x88>(a[8 + k], a[12 + k]);
+            let odd_low = _mm512_shuffle_f32x4::<0xDD>(a[k], a[4 + k]);
+            let odd_high = _mm512_shuffle_f32x4::<0xDD>(a[8 + k], a[12 + k]);
+            turned[k] = _mm512_shuffle_f32x4::<0x88>(even_low, even_high);
+            turned[4 + k] = _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high);
+            turned[8 + k] = _mm512_shuffle_f32x4::<0xDD>(even_low, even_high);
+            turned[12 + k] = _mm512_shuffle_f32x4::<0xDD>(odd_low, odd_high);
+        }
+        for (column, values) in turned.into_iter().enumerate().take(columns) {
+            _mm512_mask_storeu_ps(to.add(column * strides[1]), of_rows, values);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CriticNorm, LayerPlan, MAX_SIZE, Norm, Subject};
 use crate::image::Shape;
 use crate::nn::activation::{leaky_relu, tanh};
-use crate::nn::{Dual, Init, Linear, LinearConfig, Weights};
+use crate::nn::{Dual, Init, Linear, LinearConfig, Weights, through_layers};
 
 /// More hidden layers than this are taken for a typing error.
 const MAX_DEPTH: usize = 64;
@@ -113,11 +113,8 @@ impl MlpGenerator {
     pub fn forward(&self, latents: Tensor<2>) -> Tensor<4> {
         let [n, _] = latents.dims();
         let [c, h, w] = self.sample;
-        let mut x = Dual::from(latents);
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(if i == 0 { x } else { leaky_relu(x) });
-        }
-        let samples = x.reshape([n, c, h, w]);
+        let (last, hidden) = self.layers.split_last().map_or((None, &[][..]), |(last, hidden)| (Some(last), hidden));
+        let samples = through_layers(latents.into(), hidden, last).reshape([n, c, h, w]);
         if self.is_squashed { tanh(samples).value } else { samples.value }
     }
 }
@@ -143,16 +140,21 @@ impl MlpTrunk {
 
     /// `[N, C, H, W]` to `[N, width]`.
     pub(super) fn forward(&self, samples: Dual<4>) -> Dual<2> {
-        let mut x = samples.linear(|samples| samples.flatten(1, 3));
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x);
-            if let Some(norm) = self.norms.get(i) {
-                let [n, width] = x.value.dims();
-                x = norm.forward(x.reshape([n, width, 1, 1])).reshape([n, width]);
-            }
-            x = leaky_relu(x);
+        self.forward_to(samples, None)
+    }
+
+    /// The same, and where there is one through a `last` layer.
+    fn forward_to(&self, samples: Dual<4>, last: Option<&Linear>) -> Dual<2> {
+        let x = samples.linear(|samples| samples.flatten(1, 3));
+        if self.norms.is_empty() {
+            return through_layers(x, &self.layers, last);
         }
-        x
+        let x = self.layers.iter().zip(&self.norms).fold(x, |x, (layer, norm)| {
+            let x = layer.forward(x);
+            let [n, width] = x.value.dims();
+            leaky_relu(norm.forward(x.reshape([n, width, 1, 1])).reshape([n, width]))
+        });
+        through_layers(x, &[], last)
     }
 }
 
@@ -166,7 +168,7 @@ pub struct MlpCritic {
 impl MlpCritic {
     /// `[N, C, H, W]` to scores `[N]`.
     pub fn forward(&self, samples: impl Into<Dual<4>>) -> Dual<1> {
-        let score = self.score.forward(self.trunk.forward(samples.into()));
+        let score = self.trunk.forward_to(samples.into(), Some(&self.score));
         let [n, _] = score.value.dims();
         score.reshape([n])
     }

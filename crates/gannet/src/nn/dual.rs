@@ -7,6 +7,7 @@
 use std::ops::{Add, Mul, Sub};
 
 use burn::tensor::Tensor;
+use gannet_kernels::layered;
 
 use super::Pieces;
 
@@ -264,6 +265,23 @@ impl<const D: usize> Dual<D> {
             }
             tangent => Self { value: self.value + by, tangent },
         }
+    }
+}
+
+impl Dual<2> {
+    /// Behind fully connected layers, [all at once](layered), where that can be.
+    pub(super) fn layered(&self, layers: &[(Tensor<2>, Tensor<1>, f32)]) -> Option<Self> {
+        let (value, passed) = match &self.tangent {
+            Tangent::Still | Tangent::Noting(_) => layered(&self.value, layers, None)?,
+            Tangent::Alone(pieces, rates) => {
+                layered(&self.value, layers, Some((&pieces.next_layers()?, rates.as_ref())))?
+            }
+            Tangent::Moving(_) | Tangent::Unknown(_) => return None,
+        };
+        if let Tangent::Noting(pieces) = &self.tangent {
+            pieces.note_layers(passed);
+        }
+        Some(Self { value, tangent: self.tangent.clone() })
     }
 }
 

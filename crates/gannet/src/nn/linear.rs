@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use gannet_kernels::{affine, linear};
 
+use super::activation::{SLOPE, leaky_relu};
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
 
@@ -63,5 +64,23 @@ impl Linear {
             None => x.into().linear(through),
         };
         if self.scale.is_some() { y.behind_moving_weights() } else { y }
+    }
+}
+
+/// `[N, in]` through `hidden` layers, leaky ReLU behind each, and where there is one through a `last` layer: `[N, out]`.
+pub fn through_layers(x: Dual<2>, hidden: &[Linear], last: Option<&Linear>) -> Dual<2> {
+    let all = hidden.iter().map(|layer| (layer, SLOPE)).chain(last.map(|layer| (layer, 1.0)));
+    let plain = |(layer, slope): (&Linear, f32)| {
+        let bias = layer.bias.as_ref().filter(|_| layer.scale.is_none() && layer.gain == 1.0)?;
+        Some((layer.weight.val(), bias.val(), slope))
+    };
+    let at_once = all.map(plain).collect::<Option<Vec<_>>>();
+    if let Some(y) = at_once.and_then(|layers| x.layered(&layers)) {
+        return y;
+    }
+    let x = hidden.iter().fold(x, |x, layer| leaky_relu(layer.forward(x)));
+    match last {
+        Some(layer) => layer.forward(x),
+        None => x,
     }
 }

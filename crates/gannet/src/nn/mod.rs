@@ -29,7 +29,7 @@ pub use conv::{Conv2d, ConvConfig, ConvTranspose2d};
 pub use dropout::dropout;
 pub use dual::Dual;
 pub use init::{Init, Weights};
-pub use linear::{Linear, LinearConfig};
+pub use linear::{Linear, LinearConfig, through_layers};
 pub use minibatch::{MinibatchDiscrimination, minibatch_std};
 pub(crate) use norm::EPSILON;
 pub use norm::{BatchNorm, ConditionalBatchNorm, GroupNorm, instance_norm, pixel_norm};
