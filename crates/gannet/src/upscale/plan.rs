@@ -9,15 +9,15 @@ use crate::{Error, Result};
 
 /// Pixels that a strip has where memory allows: enough to keep all threads busy, few enough to stay in their caches.
 const STRIP_PIXELS: usize = 1 << 12;
-/// The fewest rows of a strip, where convolutions are computed by lines and where not: these read two rows more than they make.
-const MIN_ROWS: [usize; 2] = [1, 4];
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
+/// Columns are computed by multiples of it, where they are not all: rows of other widths are copied once more.
+const RUN: usize = 16;
 /// Memory that is planned with at most, in bytes, however much is free, by lines and not. Weights, as they are and as they are
-/// packed, and what the allocator holds back come on top of it: in all 2.7 GB for RRDBNet without lines.
-const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_100_000_000];
-/// Bytes for a value, by lines and not, whose rows are copied together.
-const BYTES_OF_VALUE: [u64; 2] = [4, 8];
+/// packed, and what the allocator holds back come on top of it.
+const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_400_000_000];
+/// Bytes of a value.
+const BYTES_OF_VALUE: u64 = 4;
 
 /// A picture as bands of columns, each computed in strips of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ impl Plan {
         // The same columns are computed for each, so that each takes the memory that the one before it gave back: the first and
         // the last band, which have a neighbour less, are wider.
         let whole = width.next_multiple_of(multiple);
-        let window = (band_width + 2 * reach).min(whole);
+        let window = (band_width + 2 * reach).next_multiple_of(RUN).min(whole);
         let mut bands = vec![];
         let mut first = 0;
         while window < whole && first + band_width + reach < width {
@@ -102,12 +102,10 @@ impl Plan {
         }
         bands.push(first..width);
         let mut plan = Self { bands, rows: 0, n_bytes: 0, by_lines, size, multiple, reach, window };
-        let kind = usize::from(!by_lines);
-        let suited = (STRIP_PIXELS / window).max(MIN_ROWS[kind]);
-        for rows in [suited, MIN_ROWS[kind]] {
+        for rows in [(STRIP_PIXELS / window).max(1), 1] {
             plan.rows = rows.min(plan.height()).next_multiple_of(multiple);
             let StripCost { kept, passing } = Strips::cost(graph, [plan.height(), window], plan.rows, by_lines);
-            plan.n_bytes = (kept + passing) as u64 * n_images as u64 * BYTES_OF_VALUE[kind];
+            plan.n_bytes = (kept + passing) as u64 * n_images as u64 * BYTES_OF_VALUE;
             if plan.n_bytes <= budget {
                 break;
             }
@@ -151,7 +149,7 @@ mod tests {
         let small = plan([256, 256], None, FREE).unwrap();
         assert!(small.by_lines && small.bands.len() == 1 && small.rows == 16, "{small:?}");
         let wide = plan([3172, 5640], None, FREE).unwrap();
-        assert!(!wide.by_lines && wide.bands.len() > 1 && wide.rows >= 4, "{wide:?}");
+        assert!(!wide.by_lines && wide.bands.len() > 1 && wide.window.is_multiple_of(RUN), "{wide:?}");
         assert_eq!((wide.bands[0].start, wide.bands.last().unwrap().end), (0, 5640));
         for (i, band) in wide.bands.iter().enumerate() {
             let columns = wide.columns_around(band);
