@@ -61,9 +61,7 @@ impl MethodConfig for AcganConfig {
     fn problems(&self, given: &Given) -> Vec<String> {
         let players = [&self.generator, &self.critic];
         let mut problems = game::problems(&self.net, players, self.ema_half_life_images, given.shape);
-        if !(self.class_weight >= 0.0 && self.class_weight.is_finite()) {
-            problems.push(format!("method.class_weight is {}, accepted: 0 or more", self.class_weight));
-        }
+        problems.extend(game::unusable_amounts([("class_weight", self.class_weight)]));
         problems
     }
 

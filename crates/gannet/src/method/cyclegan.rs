@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{Report, values};
+use super::game::{Report, mean_over_patches, unusable_amounts, values};
 use super::pix2pix::suited_field;
 use super::pool::Pool;
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
@@ -87,11 +87,8 @@ impl MethodConfig for CycleganConfig {
         problems.extend(self.generator.problems("generator"));
         problems.extend(self.critic.problems("critic"));
         problems.extend(ema::problem(self.ema_half_life_images));
-        for (name, value) in [("cycle_weight", self.cycle_weight), ("identity_weight", self.identity_weight)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                problems.push(format!("method.{name} is {value}, accepted: 0 or more"));
-            }
-        }
+        let weights = [("cycle_weight", self.cycle_weight), ("identity_weight", self.identity_weight)];
+        problems.extend(unusable_amounts(weights));
         if self.pool > MAX_POOL {
             problems.push(format!("method.pool is {}, accepted: 0 to {MAX_POOL}", self.pool));
         }
@@ -241,9 +238,7 @@ impl Method for Cyclegan {
     /// As targets, the mean over all patches.
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
         let [n, ..] = samples.dims();
-        let scores = self.critics.network().valid().target.forward(samples).value;
-        let [n_scores] = scores.dims();
-        scores.reshape([n, n_scores / n]).mean_dim(1).reshape([n])
+        mean_over_patches(self.critics.network().valid().target.forward(samples).value, n)
     }
 
     fn save(&self, into: &mut Tensors) {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::values;
+use super::game::{unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, Networks, Setting, table_of};
 use crate::convert::{self, Model};
 use crate::data::Batch;
@@ -138,8 +138,7 @@ impl MethodConfig for Enlarging {
             ("perceptual_weight", config.perceptual_weight),
             ("adversarial_weight", config.adversarial_weight),
         ];
-        let wrong = amounts.into_iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite()));
-        problems.extend(wrong.map(|(name, value)| format!("method.{name} is {value}, accepted: 0 or more")));
+        problems.extend(unusable_amounts(amounts));
         if config.freezed > 0 && config.start == NO_START {
             problems.push(format!("method.freezed is {}, accepted without method.start: 0", config.freezed));
         }

@@ -125,6 +125,18 @@ pub(super) fn problems(
     problems
 }
 
+/// What is wrong with settings that are amounts, such as weights of losses, by their names: they are finite and 0 or more.
+pub(super) fn unusable_amounts<const N: usize>(amounts: [(&str, f64); N]) -> impl Iterator<Item = String> {
+    let wrong = amounts.into_iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite()));
+    wrong.map(|(name, value)| format!("method.{name} is {value}, accepted: 0 or more"))
+}
+
+/// What a critic of patches thinks of each of `n` pictures, `[n]`: the mean of `scores` over all patches.
+pub(super) fn mean_over_patches(scores: Tensor<1>, n: usize) -> Tensor<1> {
+    let [n_scores] = scores.dims();
+    scores.reshape([n, n_scores / n]).mean_dim(1).reshape([n])
+}
+
 /// What a step tells of itself.
 pub(super) struct Report {
     pub(super) loss_generator: Tensor<1>,

@@ -83,11 +83,8 @@ impl MethodConfig for InfoganConfig {
         if self.n_codes > MAX_CODES {
             problems.push(format!("method.n_codes is {}, accepted: 0 to {MAX_CODES}", self.n_codes));
         }
-        for (name, value) in [("category_weight", self.category_weight), ("code_weight", self.code_weight)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                problems.push(format!("method.{name} is {value}, accepted: 0 or more"));
-            }
-        }
+        let weights = [("category_weight", self.category_weight), ("code_weight", self.code_weight)];
+        problems.extend(game::unusable_amounts(weights));
         problems
     }
 

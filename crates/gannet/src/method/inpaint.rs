@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{Report, values};
+use super::game::{Report, mean_over_patches, unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::Result;
 use crate::data::Batch;
@@ -88,8 +88,7 @@ impl MethodConfig for InpaintConfig {
             ("known_weight", self.known_weight),
             ("adversarial_weight", self.adversarial_weight),
         ];
-        let wrong = weights.into_iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite()));
-        problems.extend(wrong.map(|(name, value)| format!("method.{name} is {value}, accepted: 0 or more")));
+        problems.extend(unusable_amounts(weights));
         if !matches!(given.shape.channels, 1 | 3) {
             problems.push(format!("data.channels is {}, accepted: 1 or 3", given.shape.channels));
         }
@@ -210,9 +209,7 @@ impl Method for Inpaint {
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
         let [n, _, h, w] = samples.dims();
         let none = Tensor::zeros([n, 1, h, w], &samples.device());
-        let scores = self.critic.network().valid().forward(samples, none);
-        let [n_scores] = scores.dims();
-        scores.reshape([n, n_scores / n]).mean_dim(1).reshape([n])
+        mean_over_patches(self.critic.network().valid().forward(samples, none), n)
     }
 
     fn save(&self, into: &mut Tensors) {

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{Report, values};
+use super::game::{Report, mean_over_patches, unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::data::Batch;
 use crate::image::Shape;
@@ -93,9 +93,7 @@ impl MethodConfig for Pix2pixConfig {
         problems.extend(self.generator.problems("generator"));
         problems.extend(self.critic.problems("critic"));
         problems.extend(ema::problem(self.ema_half_life_images));
-        if !(self.l1_weight >= 0.0 && self.l1_weight.is_finite()) {
-            problems.push(format!("method.l1_weight is {}, accepted: 0 or more", self.l1_weight));
-        }
+        problems.extend(unusable_amounts([("l1_weight", self.l1_weight)]));
         problems
     }
 
@@ -193,9 +191,7 @@ impl Method for Pix2pix {
     fn scores(&self, samples: Tensor<4>) -> Tensor<1> {
         let [n, ..] = samples.dims();
         let pairs = Tensor::cat(vec![samples.zeros_like(), samples], 1);
-        let scores = self.critic.network().valid().forward(pairs).value;
-        let [n_scores] = scores.dims();
-        scores.reshape([n, n_scores / n]).mean_dim(1).reshape([n])
+        mean_over_patches(self.critic.network().valid().forward(pairs).value, n)
     }
 
     fn save(&self, into: &mut Tensors) {

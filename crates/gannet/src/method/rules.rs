@@ -119,18 +119,14 @@ impl Rules {
                 problems.push(format!("method.{name} is {value}, accepted: 1 to {MAX_COUNT}"));
             }
         }
-        for (name, value) in [
+        problems.extend(game::unusable_amounts([
             ("gamma", self.gamma),
             ("clip", self.clip),
             ("lecam", self.lecam),
             ("consistency", self.consistency),
             ("instance_noise", self.instance_noise),
             ("feature_matching", self.feature_matching),
-        ] {
-            if !(value >= 0.0 && value.is_finite()) {
-                problems.push(format!("method.{name} is {value}, accepted: 0 or more"));
-            }
-        }
+        ]));
         if !(0.0..0.5).contains(&self.label_smoothing) {
             problems.push(format!(
                 "method.label_smoothing is {}, accepted: 0 or more and less than 0.5",
