@@ -9,6 +9,7 @@ macro_rules! recipes {
 /// Names and texts.
 pub(crate) const RECIPES: &[(&str, &str)] = recipes![
     "brain-pix2pix",
+    "emoji-cut",
     "emoji-cyclegan",
     "emoji-pix2pix",
     "fashion-mnist-acgan",

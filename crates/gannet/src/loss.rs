@@ -162,6 +162,20 @@ pub fn cross_entropy(readings: Tensor<2>, classes: &Tensor<2>) -> Tensor<1> {
     -(log_softmax(readings, 1) * classes.clone()).sum_dim(1).mean()
 }
 
+/// How hard patches `queries` of pictures are to tell from others of their picture, by what they are to match: of each layer
+/// of features `[N, S, K]`, vectors of length one, the cross-entropy of finding `keys` of the same place among those of all
+/// `S` places (Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", eqs. 2 and 4). Means over
+/// layers, pictures and places, where eq. 4 sums. Keys take no gradient (He et al. 2020, "Momentum Contrast", section 3).
+pub fn patch_nce(queries: Vec<Tensor<3>>, keys: Vec<Tensor<3>>, temperature: f64) -> Tensor<1> {
+    let layer = |(queries, keys): (Tensor<3>, Tensor<3>)| {
+        let [_, n_patches, _] = queries.dims();
+        let similarities = queries.matmul(keys.detach().swap_dims(1, 2)) / temperature; // [N, S, S]
+        let of_same_place = Tensor::<2>::eye(n_patches, &similarities.device()).unsqueeze();
+        -(log_softmax(similarities, 2) * of_same_place).sum_dim(2).mean()
+    };
+    Tensor::cat(queries.into_iter().zip(keys).map(layer).collect(), 0).mean()
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
@@ -217,6 +231,16 @@ mod tests {
         let device = Device::default();
         let classes = Tensor::from_floats([[0.0, 1.0, 0.0, 0.0]], &device);
         assert!((value(cross_entropy(Tensor::zeros([1, 4], &device), &classes)) - 4f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn patches_that_are_all_alike_are_lost_among_each_other_and_opposite_ones_are_not() {
+        let device = Device::default();
+        let alike = || vec![Tensor::<3>::ones([2, 4, 1], &device)];
+        assert!((value(patch_nce(alike(), alike(), 0.07)) - 4f32.ln()).abs() < 1e-6);
+        let opposite = || vec![Tensor::<3>::from_floats([[[1.0], [-1.0]]], &device)];
+        // -log(1 / (1 + exp(-2 / temperature)))
+        assert!((value(patch_nce(opposite(), opposite(), 0.5)) - (-4f32).exp().ln_1p()).abs() < 1e-6);
     }
 
     #[test]

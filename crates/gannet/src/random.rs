@@ -57,6 +57,8 @@ pub enum Purpose {
     Dropout = 34,
     /// Which earlier fakes a critic is shown in the place of new ones; the counter is images seen.
     Pool = 35,
+    /// At which places a translator's features are compared; the counter is images seen.
+    Patches = 37,
 }
 
 /// The stream for `purpose` at `counter` under `seed`.

@@ -1,5 +1,6 @@
 //! Translators and the critic of patches against PyTorch: outputs, gradients of the input and of every weight, from
-//! `reference/translators.py`, whose weights have the names of the widely used PyTorch layout.
+//! `reference/translators.py`, whose weights have the names of the widely used PyTorch layout; features of translators and
+//! the loss that compares them from `reference/cut.py`.
 //!
 //! Errors are relative to the largest magnitude of the tensor compared; none may exceed 1e-4 in f32. Biases that a norm
 //! behind them makes idle have no gradient but rounding; theirs are compared on the scale of their weights' gradients.
@@ -9,13 +10,15 @@
 mod common;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{assert_close, golden, strip, tensor};
 use gannet::image::Shape;
-use gannet::net::{PatchConfig, PictureNorm, ResnetGeneratorConfig, TranslatorConfig, UnetConfig};
+use gannet::loss::patch_nce;
+use gannet::net::{PatchConfig, PatchHeads, PictureNorm, ResnetGeneratorConfig, TranslatorConfig, UnetConfig};
 use gannet::nn::Init;
 use gannet::nn::state::{self, Tensors};
 use gannet::random::{Purpose, stream};
+use gannet::train::optimizer::Gradients;
 use gannet::train::player::gradients;
 
 const TOLERANCE: f32 = 1e-4;
@@ -55,8 +58,13 @@ fn assert_network<M: Module>(
 
     let ours = gradients(module, weigh(network(tensor(from, "input", &device))));
     assert_eq!(ours.len(), strip(from, "state").len(), "{case}");
+    assert_gradients(case, &ours, from, theirs);
+}
+
+/// Holds the gradients of every weight to `from`.
+fn assert_gradients(case: &str, ours: &Gradients, from: &Tensors, theirs: impl Fn(&str) -> String) {
     let largest = |data: &TensorData| data.iter::<f32>().fold(0.0, |most: f32, value| most.max(value.abs()));
-    for (name, gradient) in &ours {
+    for (name, gradient) in ours {
         let expected = &from[&format!("grad.{}", theirs(name))];
         let weight = from.get(&format!("grad.{}", theirs(&name.replace("bias", "weight")))).unwrap_or(expected);
         let is_idle = largest(expected) < 1e-6 * largest(weight);
@@ -167,6 +175,46 @@ fn critics_of_patches_and_their_gradients_equal_pytorch() {
         let n_weights = strip(&from, "state").values().map(TensorData::num_elements).sum::<usize>();
         assert_eq!(plan.n_parameters(), n_weights as u64, "{case}");
     }
+}
+
+#[test]
+fn features_of_patches_and_the_loss_that_compares_them_equal_pytorch() {
+    let device = Device::default().autodiff();
+    let from = golden("cut");
+    let input = || tensor::<4>(&from, "input", &device);
+    let shape = shape(input().dims());
+    let config = ResnetGeneratorConfig { width: 2, blocks: 3, norm: PictureNorm::Instance };
+    let init = &mut Init::new(0, Purpose::GeneratorWeights, &device);
+    let of_network = |name: &str| of_resnet(name, 3);
+    let network = load(config.init(shape, init), &from, of_network);
+    let length = from["state.heads.0.0.bias"].num_elements();
+    let of_head = |name: &str| {
+        let (_, i, layer, kind) = parts(name);
+        format!("heads.{i}.{}.{kind}", if layer == "first" { 0 } else { 2 })
+    };
+    let heads = load(PatchHeads::new(&config.features(shape), length, init), &from, of_head);
+
+    let (output, features) = network.forward_with_features(input());
+    assert_close("output", &output.to_data(), &from["output"], TOLERANCE);
+    assert_eq!(features.len(), strip(&from, "features").len());
+    for (i, (features, planned)) in features.iter().zip(config.features(shape)).enumerate() {
+        assert_eq!(features.dims()[1..], planned);
+        assert_close(&format!("features.{i}"), &features.to_data(), &from[&format!("features.{i}")], TOLERANCE);
+    }
+    let positions: Vec<Tensor<1, Int>> =
+        (0..features.len()).map(|i| tensor::<1>(&from, &format!("positions.{i}"), &device).int()).collect();
+    let loss = || {
+        let (output, features) = network.forward_with_features(input());
+        let keys = heads.forward(features, &positions);
+        patch_nce(heads.forward(network.features(output), &positions), keys, 0.07)
+    };
+    assert_close("loss", &loss().to_data(), &from["loss"], TOLERANCE);
+    let [of_weights, of_heads] = [gradients(&network, loss()), gradients(&heads, loss())];
+    assert_eq!(of_weights.len() + of_heads.len(), strip(&from, "grad").len());
+    assert_gradients("cut", &of_weights, &from, of_network);
+    assert_gradients("cut heads", &of_heads, &from, of_head);
+    let planned: usize = PatchHeads::plan(&config.features(shape), length, 12).iter().map(|l| l.n_parameters).sum();
+    assert_eq!(planned, strip(&from, "state.heads").values().map(TensorData::num_elements).sum::<usize>());
 }
 
 #[test]

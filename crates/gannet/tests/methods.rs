@@ -42,7 +42,10 @@ fn session(entry: &MethodEntry, settings: &[&str]) -> Session {
     } else if translates(entry) {
         let is_paired = (entry.preset)(IMAGE).needs().contains(&"pair");
         let layout = if is_paired { "data.sides.layout=paired" } else { "data.sides.layout=unpaired" };
-        &["data.source=garment-edges", layout, "data.shift=2", "method.net.width=2", "method.patch.width=2"]
+        let tiny = ["data.source=garment-edges", layout, "data.shift=2", "method.net.width=2", "method.patch.width=2"];
+        let compares_patches = (entry.preset)(IMAGE).to_table().contains_key("patches");
+        let few: &[&str] = if compares_patches { &["method.patches=32", "method.features=8"] } else { &[] };
+        &[tiny.as_slice(), few].concat()
     } else if fills(entry) {
         &[
             "data.source=fashion-mnist",

@@ -1,8 +1,8 @@
 //! Ways to play the game, one readable file per method, and the registry that everything else lists them from.
 //!
 //! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
-//! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix` and
-//! `cyclegan`, which translate pictures, `srgan` and `esrgan`, which enlarge them, and `inpaint`, which
+//! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix`,
+//! `cyclegan` and `cut`, which translate pictures, `srgan` and `esrgan`, which enlarge them, and `inpaint`, which
 //! fills their holes.
 
 mod acgan;
@@ -13,6 +13,7 @@ mod guide;
 mod infogan;
 mod pix2pix;
 mod cyclegan;
+mod cut;
 mod srgan;
 mod esrgan;
 mod enlarging;

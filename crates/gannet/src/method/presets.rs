@@ -4,6 +4,7 @@ use std::f64::consts::SQRT_2;
 
 use super::acgan::ACGAN;
 use super::began::BEGAN;
+use super::cut::CUT;
 use super::cyclegan::CYCLEGAN;
 use super::esrgan::ESRGAN;
 use super::infogan::INFOGAN;
@@ -23,7 +24,7 @@ use crate::train::schedule::Schedule;
 /// All methods, in the order in which they are best learnt.
 pub const METHODS: &[MethodEntry] = &[
     VANILLA, LSGAN, DCGAN, HINGE, WGAN, WGAN_GP, DRAGAN, SNGAN, SAGAN, CGAN, ACGAN, PROJECTION, BIGGAN, INFOGAN, BEGAN,
-    R3GAN, PIX2PIX, CYCLEGAN, SRGAN, ESRGAN, INPAINT, CUSTOM,
+    R3GAN, PIX2PIX, CYCLEGAN, CUT, SRGAN, ESRGAN, INPAINT, CUSTOM,
 ];
 
 type Parse = fn(toml::Table) -> Result<Box<dyn MethodConfig>, toml::de::Error>;

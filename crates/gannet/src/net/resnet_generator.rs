@@ -78,6 +78,22 @@ impl ResnetGeneratorConfig {
         layers.push(self.norm.planned("conv 7x7, tanh", last, [h, w], false));
         layers
     }
+
+    /// A new generator for pictures of `shape`.
+    pub fn init(&self, shape: Shape, init: &mut Init) -> ResnetGenerator {
+        ResnetGenerator::new(self, shape, init)
+    }
+
+    /// Channels, height and width of the features that [`ResnetGenerator::features`] takes of pictures of `shape`: the
+    /// pixels themselves, both halving convolutions, the first block and the last one of the first half (Park et al. 2020,
+    /// "Contrastive Learning for Unpaired Image-to-Image Translation", section 4: of nine blocks the fifth).
+    pub fn features(&self, Shape { channels: c, height: h, width: w }: Shape) -> Vec<[usize; 3]> {
+        let n = self.width;
+        let behind_blocks = (0..n_encoding(self.blocks)).filter(|&i| is_tapped(i, self.blocks));
+        let mut features = vec![[c, h, w], [2 * n, h / 2, w / 2], [4 * n, h / 4, w / 4]];
+        features.extend(behind_blocks.map(|_| [4 * n, h / 4, w / 4]));
+        features
+    }
 }
 
 /// A convolution and its norm.
@@ -107,6 +123,23 @@ struct Block {
     second: Layer,
 }
 
+impl Block {
+    fn forward(&self, x: Dual<4>) -> Dual<4> {
+        let inner = self.first.forward(reflect(x.clone(), 1), 0.0);
+        x + self.second.forward(reflect(inner, 1), 1.0)
+    }
+}
+
+/// How many of `n_blocks` belong to the encoder, the first half of the network: five of nine.
+fn n_encoding(n_blocks: usize) -> usize {
+    n_blocks.div_ceil(2)
+}
+
+/// Whether features are taken behind block `i`: the encoder's first and its last one.
+fn is_tapped(i: usize, n_blocks: usize) -> bool {
+    i == 0 || i + 1 == n_encoding(n_blocks)
+}
+
 /// Pictures to pictures.
 #[derive(Module, Debug)]
 pub struct ResnetGenerator {
@@ -118,7 +151,7 @@ pub struct ResnetGenerator {
 }
 
 impl ResnetGenerator {
-    pub(super) fn new(config: &ResnetGeneratorConfig, shape: Shape, init: &mut Init) -> Self {
+    fn new(config: &ResnetGeneratorConfig, shape: Shape, init: &mut Init) -> Self {
         let ResnetGeneratorConfig { width: n, blocks: n_blocks, norm } = *config;
         let layer = |conv: ConvConfig, init: &mut Init| Layer {
             conv: conv.init(init),
@@ -137,14 +170,46 @@ impl ResnetGenerator {
     }
 
     /// `[N, C, H, W]` in [-1, 1] to the same shape and range.
-    pub(super) fn forward(&self, source: Tensor<4>) -> Tensor<4> {
+    pub fn forward(&self, source: Tensor<4>) -> Tensor<4> {
+        let encoded = self.encode(source, |_| {});
+        self.decode(encoded)
+    }
+
+    /// As [`forward`](Self::forward), with the [`features`](Self::features) of the source, which lie on the way.
+    pub fn forward_with_features(&self, source: Tensor<4>) -> (Tensor<4>, Vec<Tensor<4>>) {
+        let mut features = vec![];
+        let encoded = self.encode(source, |x| features.push(x.clone()));
+        (self.decode(encoded), features)
+    }
+
+    /// What the encoder makes of pictures `[N, C, H, W]`, of the shapes that [`ResnetGeneratorConfig::features`] tells.
+    pub fn features(&self, source: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut features = vec![];
+        self.encode(source, |x| features.push(x.clone()));
+        features
+    }
+
+    /// The first half of the network, which shows `tap` the features of `source`.
+    fn encode(&self, source: Tensor<4>, mut tap: impl FnMut(&Tensor<4>)) -> Dual<4> {
+        tap(&source);
         let mut x = self.first.forward(reflect(source, 3), 0.0);
-        for layer in &self.down {
-            x = layer.forward(x, 0.0); // [N, channels, H / 2, W / 2]
+        for Layer { conv, norm } in &self.down {
+            x = conv.forward(x); // [N, channels, H / 2, W / 2]
+            tap(&x.value);
+            x = norm.forward(x, 0.0);
         }
-        for Block { first, second } in &self.blocks {
-            let inner = first.forward(reflect(x.clone(), 1), 0.0);
-            x = x + second.forward(reflect(inner, 1), 1.0);
+        for (i, block) in self.blocks[..n_encoding(self.blocks.len())].iter().enumerate() {
+            x = block.forward(x);
+            if is_tapped(i, self.blocks.len()) {
+                tap(&x.value);
+            }
+        }
+        x
+    }
+
+    fn decode(&self, mut x: Dual<4>) -> Tensor<4> {
+        for block in &self.blocks[n_encoding(self.blocks.len())..] {
+            x = block.forward(x);
         }
         for Up { conv, norm } in &self.up {
             x = norm.forward(conv.forward(x), 0.0); // [N, channels, 2 H, 2 W]

@@ -43,7 +43,7 @@ impl TranslatorConfig {
     pub fn init(&self, shape: Shape, init: &mut Init) -> Translator {
         match self {
             Self::Unet(config) => Translator::Unet(UnetGenerator::new(config, shape, init)),
-            Self::Resnet(config) => Translator::Resnet(ResnetGenerator::new(config, shape, init)),
+            Self::Resnet(config) => Translator::Resnet(config.init(shape, init)),
         }
     }
 

@@ -15,7 +15,8 @@ use crate::method::Method;
 /// `gradient_norm_generator` and `gradient_norm_critic` (Euclidean, over all weights). Where there are such things, also
 /// `penalty` (as it is added to the critic's loss), `augment` (the augmentation's strength, in [0, 1]), `balance` and
 /// `convergence`; of translators `reconstruction` (from the true target), `cycle` (there and back) and `identity` (of what
-/// is a target already): mean absolute differences, unweighted.
+/// is a target already): mean absolute differences, unweighted. `nce` and
+/// `nce_identity` are how hard patches of fakes and of translated targets are to find again, unweighted.
 pub type Stats = BTreeMap<&'static str, f64>;
 
 /// One thing that happened.
