@@ -201,7 +201,7 @@ fn game(name: &str, shape: Shape, settings: &[&str], batch: usize) -> Result<(Bo
     let mut table = Table::new();
     settings.iter().try_for_each(|assignment| run::assign(&mut table, assignment))?;
     let config = method::of_rules(table).map_err(|error| Error::setting(format!("{name}: {error}")))?;
-    let given = Given { shape, n_classes: 0, batch };
+    let given = Given { batch, ..shape.into() };
     let device = device::open(device::first_built())?.autodiff();
     let Networks::Sampler(net) = config.net() else { return Err(no_sampler(name)) };
     let n_latent = net.latent();

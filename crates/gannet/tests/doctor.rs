@@ -81,10 +81,11 @@ fn every_game_about_pictures_is_looked_after() {
     let edges = ["data.source=garment-edges", "method.net.width=2", "method.patch.width=2"];
     let small = ["data.source=fashion-mnist", "data.size=16", "method.pretrain_kimg=1"];
     let enlarging = ["method.net.scale=2", "method.net.width=4", "method.net.blocks=1", "method.vgg.width=4"];
-    let games: [(&str, Vec<&str>); 6] = [
+    let games: [(&str, Vec<&str>); 7] = [
         ("pix2pix", edges.to_vec()),
         ("cyclegan", [&edges[..], &["method.net.blocks=1"]].concat()),
         ("cut", [&edges[..], &["method.net.blocks=1", "method.patches=16", "method.features=8"]].concat()),
+        ("style", [&edges[..], &["method.net.blocks=1"]].concat()),
         ("srgan", [&small[..], &enlarging].concat()),
         ("esrgan", [&small[..], &enlarging, &["method.net.growth=2"]].concat()),
         ("inpaint", vec!["data.source=fashion-mnist", "data.size=16", "method.net.width=4", "method.net.blocks=1"]),

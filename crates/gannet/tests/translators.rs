@@ -78,6 +78,23 @@ fn a_translator_s_file_translates_pictures_of_any_size_and_kind() {
     }
 }
 
+#[test]
+fn a_style_is_learnt_from_pairs_where_the_data_hold_them_and_by_cycle_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = METHODS.iter().find(|entry| entry.name == "style").unwrap();
+    let tiny = ["train.kimg=0.1", "method.net.width=2", "method.net.blocks=1", "method.patch.width=2"];
+    for (layout, figures, ways) in [
+        ("paired", ["reconstruction", "identity"], vec![Direction::AtoB]),
+        ("unpaired", ["cycle", "identity"], vec![Direction::AtoB, Direction::BtoA]),
+    ] {
+        let layout = format!("data.sides.layout={layout}");
+        let run = finish(&session(entry, &[tiny.as_slice(), &[&layout]].concat()), folder.path());
+        assert_eq!(Translator::load(&run).unwrap().card().ways, ways, "{layout}");
+        let stats = std::fs::read_to_string(run.join("stats.jsonl")).unwrap();
+        assert!(figures.iter().all(|figure| stats.contains(figure)), "{layout}: {stats}");
+    }
+}
+
 /// Mean absolute differences of held-out sources from their targets, and of what becomes of the sources.
 fn distances(translator: &Translator, session: &Session) -> [f64; 2] {
     let shown = session.dataset().sides().unwrap().shown(50).unwrap();

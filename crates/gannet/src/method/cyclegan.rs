@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::Result;
 use crate::data::Batch;
+use crate::image::Shape;
 use crate::loss::{Loss, absolute_difference};
 use crate::net::{NetworkPlan, PatchConfig, PatchCritic, ResnetGeneratorConfig, Subject, Translator, TranslatorConfig};
 use crate::nn::Init;
@@ -31,37 +32,41 @@ pub(super) const CYCLEGAN: MethodEntry = MethodEntry {
              Where there are pairs, `pix2pix` learns faster and better. See [Translate pictures](translate.md).",
     paper: "Zhu et al. 2017, arXiv:1703.10593",
     preset: |shape| {
-        let blocks = if shape.height.min(shape.width) >= 256 { 9 } else { 6 };
-        let net = TranslatorConfig::Resnet(ResnetGeneratorConfig { blocks, ..ResnetGeneratorConfig::default() });
         let patch = PatchConfig { field: suited_field(shape), ..PatchConfig::default() };
-        Box::new(CycleganConfig { net, patch, ..CycleganConfig::default() })
+        Box::new(CycleganConfig { net: suited_net(shape), patch, ..CycleganConfig::default() })
     },
     parse: |table| Ok(Box::new(table.try_into::<CycleganConfig>()?)),
 };
+
+/// The paper's generator (appendix 7.2): nine blocks from 256 pixels on, six below.
+pub(super) fn suited_net(shape: Shape) -> TranslatorConfig {
+    let blocks = if shape.height.min(shape.width) >= 256 { 9 } else { 6 };
+    TranslatorConfig::Resnet(ResnetGeneratorConfig { blocks, ..ResnetGeneratorConfig::default() })
+}
 
 /// More fakes in a pool than this are taken for a typing error.
 const MAX_POOL: usize = 10_000;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct CycleganConfig {
+pub(super) struct CycleganConfig {
     /// Weight of what is lost there and back, the paper's lambda (section 4: 10).
-    cycle_weight: f64,
+    pub(super) cycle_weight: f64,
     /// Weight of what a generator changes in pictures that are of its target side already, in units of the cycle's (section
     /// 5.2: 0.5).
-    identity_weight: f64,
+    pub(super) identity_weight: f64,
     /// Earlier fakes of each side that its critic is shown among new ones (section 4: 50).
-    pool: usize,
+    pub(super) pool: usize,
     /// Half-life of the generators' average, in images (10 kimg, as Karras et al. 2020).
-    ema_half_life_images: f64,
+    pub(super) ema_half_life_images: f64,
     /// Both generators.
-    net: TranslatorConfig,
+    pub(super) net: TranslatorConfig,
     /// Both critics.
-    patch: PatchConfig,
+    pub(super) patch: PatchConfig,
     /// How the generators learn (section 4: 2e-4, constant for half of the run and then down to zero).
-    generator: PlayerConfig,
+    pub(super) generator: PlayerConfig,
     /// How the critics learn (the same).
-    critic: PlayerConfig,
+    pub(super) critic: PlayerConfig,
 }
 
 impl Default for CycleganConfig {

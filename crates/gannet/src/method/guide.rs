@@ -13,7 +13,7 @@ This page is written by `gannet list methods --markdown`.
 - Labelled images: `acgan` where each sample has to be unmistakable, else `projection`.
 - Points in the plane, or to learn how the game goes: `r3gan` beside `vanilla`.
 - To look for structure without labels: `infogan`.
-- To turn pictures into others: `pix2pix` with pairs, `cut` without, `cyclegan` for both ways.
+- To turn pictures into others: `pix2pix` with pairs, `cut` without, `cyclegan` for both ways; `style` takes what there is.
 - To enlarge pictures: `esrgan`; to fill holes in them: `inpaint`.
 
 The pictures of points show eight Gaussians (grey), what a generator makes of them (orange) after the same 300,000 points

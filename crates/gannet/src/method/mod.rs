@@ -2,7 +2,7 @@
 //!
 //! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
 //! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix`,
-//! `cyclegan` and `cut`, which translate pictures, `srgan` and `esrgan`, which enlarge them, and `inpaint`, which
+//! `cyclegan` and `cut`, which translate pictures, `style`, which is one of the first two by what the data hold, `srgan` and `esrgan`, which enlarge them, and `inpaint`, which
 //! fills their holes.
 
 mod acgan;
@@ -14,6 +14,7 @@ mod infogan;
 mod pix2pix;
 mod cyclegan;
 mod cut;
+mod style;
 mod srgan;
 mod esrgan;
 mod enlarging;
@@ -118,12 +119,14 @@ pub struct Given {
     pub n_classes: usize,
     /// Samples in a batch.
     pub batch: usize,
+    /// Whether every source comes with the target that it should become.
+    pub is_paired: bool,
 }
 
-/// Unlabelled samples in batches of 64.
+/// Unlabelled samples without pairs in batches of 64.
 impl From<Shape> for Given {
     fn from(shape: Shape) -> Self {
-        Self { shape, n_classes: 0, batch: 64 }
+        Self { shape, n_classes: 0, batch: 64, is_paired: false }
     }
 }
 

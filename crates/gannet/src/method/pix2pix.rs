@@ -10,9 +10,10 @@ use toml::Table;
 
 use super::game::{Report, mean_over_patches, unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
+use crate::Result;
 use crate::data::Batch;
 use crate::image::Shape;
-use crate::loss::Loss;
+use crate::loss::{Loss, absolute_difference};
 use crate::net::{self, NetworkPlan, PatchConfig, PatchCritic, Subject, TranslatorConfig, UnetConfig};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
@@ -21,7 +22,6 @@ use crate::train::event::Stats;
 use crate::train::player::{Player, PlayerConfig};
 use crate::train::schedule::Moment;
 use crate::train::{self, ema};
-use crate::{Result, loss};
 
 pub(super) const PIX2PIX: MethodEntry = MethodEntry {
     name: "pix2pix",
@@ -53,25 +53,30 @@ fn suited_net(shape: Shape) -> TranslatorConfig {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Pix2pixConfig {
+pub(super) struct Pix2pixConfig {
     /// Weight of the mean absolute difference to the true target, the paper's lambda (section 6.2: 100).
-    l1_weight: f64,
+    pub(super) l1_weight: f64,
+    /// Weight of what the generator changes in targets themselves, in units of `l1_weight`: for styles alone, because elsewhere
+    /// a target need not look like any source.
+    #[serde(skip)]
+    pub(super) identity_weight: f64,
     /// Half-life of the generator's average, in images (10 kimg, as Karras et al. 2020).
-    ema_half_life_images: f64,
+    pub(super) ema_half_life_images: f64,
     /// The generator.
-    net: TranslatorConfig,
+    pub(super) net: TranslatorConfig,
     /// The critic.
-    patch: PatchConfig,
+    pub(super) patch: PatchConfig,
     /// How the generator learns (section 3.3: 2e-4, beta_1 0.5).
-    generator: PlayerConfig,
+    pub(super) generator: PlayerConfig,
     /// How the critic learns (the same).
-    critic: PlayerConfig,
+    pub(super) critic: PlayerConfig,
 }
 
 impl Default for Pix2pixConfig {
     fn default() -> Self {
         Self {
             l1_weight: 100.0,
+            identity_weight: 0.0,
             ema_half_life_images: train::EMA_HALF_LIFE_IMAGES,
             net: TranslatorConfig::Unet(UnetConfig::default()),
             patch: PatchConfig::default(),
@@ -93,7 +98,8 @@ impl MethodConfig for Pix2pixConfig {
         problems.extend(self.generator.problems("generator"));
         problems.extend(self.critic.problems("critic"));
         problems.extend(ema::problem(self.ema_half_life_images));
-        problems.extend(unusable_amounts([("l1_weight", self.l1_weight)]));
+        let weights = [("l1_weight", self.l1_weight), ("identity_weight", self.identity_weight)];
+        problems.extend(unusable_amounts(weights));
         problems
     }
 
@@ -164,8 +170,15 @@ impl Method for Pix2pix {
         // The generator's move: pass the critic as it now is, and be near the true target.
         let score = self.critic.frozen().forward(beside_source(fake.clone())).value;
         let adversarial = Loss::NonSaturating.generator(score_real.clone().detach(), score);
-        let distance = loss::absolute_difference(fake, target);
-        let loss_generator = adversarial + distance.clone() * self.config.l1_weight;
+        let distance = absolute_difference(fake, target.clone());
+        let mut nearness = distance.clone();
+        let mut identity = None;
+        if self.config.identity_weight > 0.0 {
+            let change = absolute_difference(self.generator.network().forward(target.clone(), &mut noise), target);
+            nearness = nearness + change.clone() * self.config.identity_weight;
+            identity = Some(change);
+        }
+        let loss_generator = adversarial + nearness * self.config.l1_weight;
         let norm_generator = self.generator.descend(loss_generator.clone(), moment);
         let decay = ema::decay(self.config.ema_half_life_images, moment.images_seen, n as u64);
         self.average = ema::update(self.average.clone(), self.generator.network(), decay);
@@ -180,6 +193,9 @@ impl Method for Pix2pix {
         };
         let mut stats = report.stats(Loss::NonSaturating);
         stats.insert("reconstruction", values(distance).iter().sum());
+        if let Some(identity) = identity {
+            stats.insert("identity", values(identity).iter().sum());
+        }
         Ok(stats)
     }
 

@@ -12,6 +12,7 @@ use super::inpaint::INPAINT;
 use super::pix2pix::PIX2PIX;
 use super::rules::{Rules, suited_net};
 use super::srgan::SRGAN;
+use super::style::STYLE;
 use super::{MethodConfig, MethodEntry};
 use crate::image::Shape;
 use crate::loss::Loss;
@@ -24,7 +25,7 @@ use crate::train::schedule::Schedule;
 /// All methods, in the order in which they are best learnt.
 pub const METHODS: &[MethodEntry] = &[
     VANILLA, LSGAN, DCGAN, HINGE, WGAN, WGAN_GP, DRAGAN, SNGAN, SAGAN, CGAN, ACGAN, PROJECTION, BIGGAN, INFOGAN, BEGAN,
-    R3GAN, PIX2PIX, CYCLEGAN, CUT, SRGAN, ESRGAN, INPAINT, CUSTOM,
+    R3GAN, PIX2PIX, CYCLEGAN, CUT, STYLE, SRGAN, ESRGAN, INPAINT, CUSTOM,
 ];
 
 type Parse = fn(toml::Table) -> Result<Box<dyn MethodConfig>, toml::de::Error>;

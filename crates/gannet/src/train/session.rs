@@ -60,8 +60,7 @@ impl Session {
 
         let mut problems = train.problems();
         problems.extend(best::problems(&train, opened.dataset.as_ref()));
-        let n_classes = opened.dataset.classes().len();
-        problems.extend(method.problems(&Given { shape, n_classes, batch: train.batch }));
+        problems.extend(method.problems(&given(opened.dataset.as_ref(), &train)));
         let yields = opened.dataset.yields();
         problems.extend(method.needs().iter().filter(|need| !yields.contains(need)).map(|need| {
             format!(
@@ -275,8 +274,7 @@ impl Session {
     }
 
     fn given(&self) -> Given {
-        let (shape, n_classes) = (self.dataset.shape(), self.dataset.classes().len());
-        Given { shape, n_classes, batch: self.config.train.batch }
+        given(self.dataset.as_ref(), &self.config.train)
     }
 
     fn check_memory(&self) -> Result<()> {
@@ -306,6 +304,12 @@ const COPIES_OF_ACTIVATIONS: u64 = 9;
 
 /// How long the pace is measured.
 const MEASURE_SECONDS: f64 = 2.0;
+
+/// What `dataset` and `train` give a method to work with.
+fn given(dataset: &dyn Dataset, train: &TrainConfig) -> Given {
+    let (n_classes, is_paired) = (dataset.classes().len(), dataset.yields().contains(&"pair"));
+    Given { shape: dataset.shape(), n_classes, batch: train.batch, is_paired }
+}
 
 /// What the method that `settings` name wants to happen to pictures of other sizes; the kinds of samples do not matter.
 fn suited_fit(settings: &Table) -> Result<Fit> {
