@@ -164,8 +164,8 @@ pub fn cross_entropy(readings: Tensor<2>, classes: &Tensor<2>) -> Tensor<1> {
 
 /// How hard patches `queries` of pictures are to tell from others of their picture, by what they are to match: of each layer
 /// of features `[N, S, K]`, vectors of length one, the cross-entropy of finding `keys` of the same place among those of all
-/// `S` places (Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", eqs. 2 and 4). Means over
-/// layers, pictures and places, where eq. 4 sums. Keys take no gradient (He et al. 2020, "Momentum Contrast", section 3).
+/// `S` places (Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", section 3). Means over
+/// layers, pictures and places, where the paper sums. Keys take no gradient (He et al. 2020, "Momentum Contrast", section 3).
 pub fn patch_nce(queries: Vec<Tensor<3>>, keys: Vec<Tensor<3>>, temperature: f64) -> Tensor<1> {
     let layer = |(queries, keys): (Tensor<3>, Tensor<3>)| {
         let [_, n_patches, _] = queries.dims();

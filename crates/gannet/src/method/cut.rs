@@ -1,10 +1,10 @@
-//! Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", eq. 5: one generator against one
+//! Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", section 3: one generator against one
 //! critic; every patch of what it makes has to be recognizable as that of its place in the source, among other patches of
 //! the same source.
 //!
 //! Deviations: any batch; the contrastive losses are means over layers and patches, not sums; as many residual blocks as
 //! CycleGAN takes, and features behind the last block of their first half; the critic moves before the generator; users get
-//! the average. FastCUT (section 4.1) is `nce_weight` 10 and `identity_weight` 0, here without its flips.
+//! the average. FastCUT (section 3) is `nce_weight` 10 and `identity_weight` 0, here without its flips.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -52,10 +52,10 @@ const MAX_PATCHES: usize = 4096;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct CutConfig {
-    /// Weight of the contrastive loss between sources and what becomes of them, the paper's lambda_X (section 4.1: 1).
+    /// Weight of the contrastive loss between sources and what becomes of them, the paper's lambda_X (section 3: 1).
     nce_weight: f64,
     /// Weight of the contrastive loss between targets and what becomes of these, which should be nothing: the paper's
-    /// lambda_Y (section 4.1: 1).
+    /// lambda_Y (section 3: 1).
     identity_weight: f64,
     /// What similarities are divided by, the paper's tau (section 3: 0.07).
     temperature: f64,
@@ -69,7 +69,7 @@ struct CutConfig {
     net: TranslatorConfig,
     /// The critic.
     patch: PatchConfig,
-    /// How generator and heads learn (appendix C: as CycleGAN, 2e-4, constant for half of the run and then down to zero).
+    /// How generator and heads learn (Zhu et al. 2017, section 4: 2e-4, constant for half of the run and then down to zero).
     generator: PlayerConfig,
     /// How the critic learns (the same).
     critic: PlayerConfig,
@@ -187,7 +187,7 @@ struct Cut {
 }
 
 impl Cut {
-    /// The contrastive loss (eq. 4): patches of `output` against those of what it was made of, whose features are `keys`, at
+    /// The contrastive loss: patches of `output` against those of what it was made of, whose features are `keys`, at
     /// places that `rng` draws.
     fn nce(&self, output: Tensor<4>, keys: Vec<Tensor<4>>, rng: &mut ChaCha8Rng) -> Tensor<1> {
         let Compared { net, heads } = self.generator.network();
