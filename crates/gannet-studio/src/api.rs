@@ -31,7 +31,11 @@ pub(crate) async fn reading<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 pub(crate) async fn find(studio: &Shared, id: &str) -> Result<PathBuf, Problem> {
     let (studio, id) = (studio.clone(), id.to_owned());
     let found = reading(move || studio.index.find(&id)).await?;
-    found.ok_or_else(|| Problem::not_found("no run of this name; GET /api/runs lists them"))
+    found.ok_or_else(not_there)
+}
+
+pub(crate) fn not_there() -> Problem {
+    Problem::not_found("no run of this name; GET /api/runs lists them")
 }
 
 /// `GET /api/runs`.

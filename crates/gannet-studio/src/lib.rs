@@ -3,8 +3,8 @@
 //!
 //! [`app`] is the whole of it as a service. It reads run directories, so that a studio that dies takes no run with it, and
 //! old or copied runs open too; what it launches is trained by processes of their own. Reading order: `serve` takes
-//! connections, `guard` says who may ask, `runs` and `history` read what runs left, `api`, `live`, `sampling`, `nearest`,
-//! `translate`, `launch` and `playground` answer, `assets` holds the pages.
+//! connections, `guard` says who may ask, `runs` and `history` read what runs left, `turns` says when a network may be worked
+//! with, `api`, `live`, `sampling`, `nearest`, `translate`, `launch` and `playground` answer, `assets` holds the pages.
 
 mod guard;
 mod problem;
@@ -13,6 +13,8 @@ mod history;
 mod rates;
 mod api;
 mod live;
+mod turns;
+mod samplers;
 mod sampling;
 mod nearest;
 mod translate;
@@ -72,7 +74,8 @@ impl Options {
 struct Studio {
     options: Options,
     index: runs::Index,
-    samplers: sampling::Samplers,
+    turns: turns::Turns,
+    samplers: samplers::Samplers,
     pools: nearest::Pools,
     translators: translate::Translators,
     trainings: trainings::Trainings,
@@ -88,7 +91,8 @@ pub fn app(options: Options) -> Router {
         index: runs::Index::new(options.runs.clone()),
         trainings: trainings::Trainings::new(options.trainer.clone()),
         options,
-        samplers: sampling::Samplers::default(),
+        turns: turns::Turns::default(),
+        samplers: samplers::Samplers::default(),
         pools: nearest::Pools::default(),
         translators: translate::Translators::default(),
         games: playground::Games::default(),

@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::api::find;
 use crate::problem::Problem;
-use crate::sampling::{Sampler, Wish, in_turn, places};
+use crate::samplers::Sampler;
+use crate::sampling::{Wish, places};
+use crate::turns::in_turn;
 
 /// Neighbours shown.
 const N_NEAREST: usize = 8;

@@ -113,25 +113,27 @@ impl Index {
     /// All runs, the newest first.
     pub(crate) fn list(&self) -> Vec<Summary> {
         let mut found: Vec<Summary> =
-            self.folders().into_iter().filter_map(|(id, path)| self.summary(id, &path)).collect();
+            self.folders(|_| true).into_iter().filter_map(|(id, path)| self.summary(id, &path)).collect();
         found.sort_by(|a, b| b.id.cmp(&a.id));
         found
     }
 
     /// The folder of the run called `id`.
     pub(crate) fn find(&self, id: &str) -> Option<PathBuf> {
-        self.folders().into_iter().find(|(known, _)| known == id).map(|(_, path)| path)
+        self.folders(|known| known == id).pop().map(|(_, path)| path)
     }
 
-    fn folders(&self) -> Vec<(String, PathBuf)> {
+    /// Names and folders of the runs whose name `is_wanted`.
+    fn folders(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, PathBuf)> {
         if is_run(&self.folder) {
             let full = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
             let name = full.file_name().and_then(|name| name.to_str()).unwrap_or("run");
-            return vec![(name.to_owned(), self.folder.clone())];
+            return if is_wanted(name) { vec![(name.to_owned(), self.folder.clone())] } else { vec![] };
         }
         let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
         let named = |entry: fs::DirEntry| Some((entry.file_name().to_str()?.to_owned(), entry.path()));
-        entries.flatten().filter_map(named).filter(|(id, path)| !id.starts_with('.') && is_run(path)).collect()
+        let is_shown = |(id, path): &(String, PathBuf)| !id.starts_with('.') && is_wanted(id) && is_run(path);
+        entries.flatten().filter_map(named).filter(is_shown).collect()
     }
 
     pub(crate) fn summary(&self, id: String, path: &Path) -> Option<Summary> {

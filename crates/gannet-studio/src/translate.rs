@@ -23,7 +23,8 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::api::find;
 use crate::problem::Problem;
-use crate::sampling::{in_turn, png};
+use crate::sampling::png;
+use crate::turns::in_turn;
 
 /// The longest picture in a request, in bytes of its file.
 pub const MAX_PICTURE: usize = 8 << 20;

@@ -22,8 +22,8 @@ pub use explore::Place;
 /// What files of these networks are called within.
 pub(crate) const KIND: &str = "generator";
 
-/// Samples that go through the network together.
-const BATCH: usize = 16;
+/// Samples that go through the network together; fewer take as long.
+pub const BATCH: usize = 16;
 
 /// The most classes or codes of a condition.
 const MAX_CONDITION: usize = 100_000;
@@ -78,6 +78,18 @@ impl Card {
     pub fn class_names(&self) -> Vec<String> {
         let is_named = self.classes.len() == self.n_classes;
         if is_named { self.classes.clone() } else { (0..self.n_classes).map(|class| class.to_string()).collect() }
+    }
+
+    /// The number of the class called `name`, or of that number.
+    pub fn class(&self, name: &str) -> Result<usize> {
+        let names = self.class_names();
+        if names.is_empty() {
+            return Err(Error::setting(format!("class `{name}` was asked for, and this generator takes no classes")));
+        }
+        let named = names.iter().position(|known| known.to_lowercase() == name.to_lowercase());
+        let numbered = || name.parse().ok().filter(|&class: &usize| class < names.len());
+        let unknown = || Error::unknown("class", name, names.iter().map(String::as_str));
+        named.or_else(numbered).ok_or_else(unknown)
     }
 }
 
@@ -151,14 +163,7 @@ impl Generator {
 
     /// The number of the class called `name`, or of that number.
     pub fn class(&self, name: &str) -> Result<usize> {
-        let names = self.card.class_names();
-        if names.is_empty() {
-            return Err(Error::setting(format!("class `{name}` was asked for, and this generator takes no classes")));
-        }
-        let named = names.iter().position(|known| known.to_lowercase() == name.to_lowercase());
-        let numbered = || name.parse().ok().filter(|&class: &usize| class < names.len());
-        let unknown = || Error::unknown("class", name, names.iter().map(String::as_str));
-        named.or_else(numbered).ok_or_else(unknown)
+        self.card.class(name)
     }
 
     /// Whether it can be asked for a class.
