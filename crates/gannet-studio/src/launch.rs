@@ -110,9 +110,13 @@ pub(crate) async fn check(
 ) -> Result<Json<Value>, Problem> {
     let wish = read(wish)?;
     let settings = wish.settings()?;
-    let _turn = studio.trainings.enter()?;
+    let turn = studio.trainings.enter()?;
     let command = wish.command(studio.index.folder());
-    let session = reading(move || Session::prepare(&settings)).await??;
+    let work = move || {
+        let _until_done = turn;
+        Session::prepare(&settings)
+    };
+    let session = reading(work).await??;
     let [generator, critic] = session.plan().map(|plan| plan.n_parameters());
     Ok(Json(json!({
         "command": command,
@@ -130,14 +134,17 @@ pub(crate) async fn start(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let wish = read(wish)?;
     let settings = wish.settings()?;
-    let outdir = studio.index.outdir()?;
     studio.trainings.check_room()?;
-    let _turn = studio.trainings.enter()?;
-    let path: PathBuf =
-        reading(move || Session::prepare(&settings)?.create(&outdir).map(|run| run.path().to_path_buf())).await??;
-    let id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    studio.trainings.start(&path, &[])?;
-    Ok((StatusCode::CREATED, Json(json!({ "run": id }))))
+    let turn = studio.trainings.enter()?;
+    let work = move || {
+        let _until_done = turn;
+        let outdir = studio.index.outdir()?;
+        let path: PathBuf = Session::prepare(&settings)?.create(&outdir)?.path().to_path_buf();
+        studio.trainings.start(&path, &[])?;
+        let id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok((StatusCode::CREATED, Json(json!({ "run": id }))))
+    };
+    reading(work).await?
 }
 
 /// `POST /api/runs/{run}/resume`: goes on with a run, to a new end where one is given.
@@ -152,7 +159,7 @@ pub(crate) async fn resume(
     }
     let path = find(&studio, &id).await?;
     let end = wish.kimg.map(|kimg| format!("--kimg={kimg}"));
-    studio.trainings.start(&path, end.as_slice())?;
+    reading(move || studio.trainings.start(&path, end.as_slice())).await??;
     Ok(Json(json!({ "run": id })))
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use tokio::process::{Child, Command};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
@@ -26,7 +26,7 @@ pub(crate) struct Trainings {
     trainer: Option<PathBuf>,
     state: Arc<Mutex<State>>,
     /// Settings are checked one after the other: each check opens the data.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ struct State {
 
 impl Trainings {
     pub(crate) fn new(trainer: Option<PathBuf>) -> Self {
-        Self { trainer, state: Arc::default(), turn: Semaphore::new(1) }
+        Self { trainer, state: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
     pub(crate) fn can_start(&self) -> bool {
@@ -60,10 +60,10 @@ impl Trainings {
         lock(&self.state).troubles.get(path).cloned()
     }
 
-    /// A turn to check settings.
-    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, Problem> {
+    /// A turn to check settings, which goes with the work.
+    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let busy = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "other settings are being checked; try again");
-        self.turn.try_acquire().map_err(busy)
+        self.turn.clone().try_acquire_owned().map_err(busy)
     }
 
     /// Refuses where nothing more can be started.
@@ -71,38 +71,38 @@ impl Trainings {
         if self.trainer.is_none() {
             return Err(Problem::new(StatusCode::FORBIDDEN, "this studio shows trainings and starts none"));
         }
-        if lock(&self.state).running.len() >= MAX_TRAININGS {
-            let message = format!("{MAX_TRAININGS} trainings run already; stop one first");
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message));
-        }
-        Ok(())
+        has_room(&lock(&self.state))
     }
 
-    /// Trains the run at `path` from where it stands.
+    /// Trains the run at `path` from where it stands. For threads where starting a process holds nobody up.
     pub(crate) fn start(&self, path: &Path, more: &[String]) -> Result<(), Problem> {
         self.check_room()?;
         let Some(trainer) = &self.trainer else { return Ok(()) };
+        let ask = self.enlist(path)?;
+        match spawn(trainer, path, more) {
+            Ok((child, errors)) => {
+                tokio::spawn(watch(child, ask, errors, self.state.clone(), path.to_path_buf()));
+                Ok(())
+            }
+            Err(error) => {
+                lock(&self.state).running.remove(path);
+                let message = format!("the training cannot be started: {error}");
+                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, message))
+            }
+        }
+    }
+
+    /// Notes the run at `path` as being trained, unless it or too many others are; returns by what it is asked to end.
+    fn enlist(&self, path: &Path) -> Result<Arc<Notify>, Problem> {
         let mut state = lock(&self.state);
+        has_room(&state)?;
         if state.running.contains_key(path) {
             return Err(Problem::new(StatusCode::CONFLICT, "this run is being trained already"));
         }
-        let failed = |error: std::io::Error| {
-            let message = format!("the training cannot be started: {error}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, message)
-        };
-        // Not a pipe: the training may outlive its reader.
-        let errors = tempfile::tempfile().map_err(failed)?;
-        let mut command = Command::new(trainer);
-        command.args(["train", "--resume"]).arg(path).args(more).stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(errors.try_clone().map_err(failed)?);
-        #[cfg(unix)]
-        command.process_group(0);
-        let child = command.spawn().map_err(failed)?;
         let ask = Arc::new(Notify::new());
         state.troubles.remove(path);
         state.running.insert(path.to_path_buf(), ask.clone());
-        tokio::spawn(watch(child, ask, errors, self.state.clone(), path.to_path_buf()));
-        Ok(())
+        Ok(ask)
     }
 
     /// Asks the training of the run at `path` to end.
@@ -119,6 +119,26 @@ impl Trainings {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn has_room(state: &State) -> Result<(), Problem> {
+    if state.running.len() >= MAX_TRAININGS {
+        let message = format!("{MAX_TRAININGS} trainings run already; stop one first");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message));
+    }
+    Ok(())
+}
+
+/// The process, and the file of what it complains of.
+fn spawn(trainer: &Path, path: &Path, more: &[String]) -> std::io::Result<(Child, File)> {
+    // Not a pipe: the training may outlive its reader.
+    let errors = tempfile::tempfile()?;
+    let mut command = Command::new(trainer);
+    command.args(["train", "--resume"]).arg(path).args(more).stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(errors.try_clone()?);
+    #[cfg(unix)]
+    command.process_group(0);
+    Ok((command.spawn()?, errors))
 }
 
 async fn watch(mut child: Child, ask: Arc<Notify>, mut errors: File, state: Arc<Mutex<State>>, path: PathBuf) {
