@@ -46,8 +46,9 @@ pub use translate::{MAX_PICTURE, MAX_PICTURE_PIXELS};
 /// The longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// [`Options::patience`] where nothing else is said.
+/// [`Options::patience`] and [`Options::head_patience`] where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(60);
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a studio shows, and to whom.
 #[derive(Clone, Debug)]
@@ -61,12 +62,15 @@ pub struct Options {
     /// How long a request may take to come in and be answered, a minute by default; streams that have begun are not bound
     /// by it.
     pub patience: Duration,
+    /// How long the first lines of a request may take, ten seconds by default, so that whoever sends a letter a minute
+    /// holds no connection. Heard by [`serve`], which has the connections.
+    pub head_patience: Duration,
 }
 
 impl Options {
     /// A studio of `runs` for this machine, which starts nothing.
     pub fn new(runs: impl Into<PathBuf>) -> Self {
-        Self { runs: runs.into(), token: None, trainer: None, patience: PATIENCE }
+        Self { runs: runs.into(), token: None, trainer: None, patience: PATIENCE, head_patience: HEAD_PATIENCE }
     }
 }
 

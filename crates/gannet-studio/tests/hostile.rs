@@ -272,7 +272,7 @@ async fn whoever_sends_a_letter_a_minute_is_cut_off_and_holds_up_nobody() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (folder, _) = studio(None);
-    let options = Options::new(folder.path());
+    let options = Options { head_patience: Duration::from_millis(500), ..Options::new(folder.path()) };
     let server = tokio::spawn(serve(listener, options, std::future::pending()));
     let mut slow = vec![];
     for _ in 0..200 {
