@@ -21,7 +21,7 @@ const problems = [];
 const began = performance.now();
 const say = (step) => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${step}`);
 
-const RING = "00000-ring-r3gan", GARMENTS = "00001-fashion-mnist-dcgan", EDGES = "00002-garment-edges-pix2pix";
+const RING = "00000-ring-r3gan", GARMENTS = "00001-fashion-mnist-dcgan", EDGES = "00002-garment-edges-pix2pix", HOLES = "00003-fashion-mnist-inpaint";
 const SIZES = ["light", "dark"].flatMap((theme) => [{ name: `desktop-${theme}`, theme }, { name: `phone-${theme}`, width: 390, height: 844, theme }]);
 /** How long anything may take: machines that check are busy ones. Nothing is judged by its time. */
 const PATIENCE = 180_000;
@@ -86,6 +86,56 @@ async function story(page, engine, name, modes, verdict) {
   say(`${engine}, ${name}: ${(await told.innerText()).replaceAll("\n", " ")}`);
 }
 
+/** Every way to make a hole, and out of each. */
+async function holes(page) {
+  const press = (name) => page.getByRole("button", { name, exact: true }).click();
+  const told = (words) => page.locator(".paint-stack [role=status]").filter({ hasText: words }).first().waitFor();
+  await page.locator("#inpaint-file").setInputFiles(join(runs, GARMENTS, "config.toml"));
+  await page.getByText("config.toml is no picture").waitFor();
+  await page.locator("#inpaint-file").setInputFiles(join(runs, GARMENTS, "reals.png"));
+  await told("Paint over");
+  const { x, y, width, height } = await page.locator(".paint").boundingBox();
+  const stroke = async () => {
+    await page.mouse.move(x + width / 4, y + height / 4);
+    await page.mouse.down();
+    await page.mouse.move(x + width / 2, y + height / 3, { steps: 4 });
+    await page.mouse.up();
+  };
+  await page.locator(".paint").scrollIntoViewIfNeeded();
+  await page.getByLabel("Brush", { exact: true }).fill("20");
+  await stroke();
+  await told(/[1-9].* % to be filled/);
+  await press("Erase");
+  await page.getByLabel("Brush", { exact: true }).fill("60");
+  await stroke();
+  await told("Paint over");
+  await press("Undo");
+  await told("to be filled");
+  await press("Clear");
+  await told("Paint over");
+  if (await page.getByRole("button", { name: "Fill holes" }).isEnabled()) problems.push("inpaint: fills nothing");
+  // By keys alone.
+  await page.getByLabel("Width", { exact: true }).fill("30");
+  await page.getByRole("button", { name: "Add box" }).press("Enter");
+  await told("to be filled");
+  await page.getByLabel("Seed").fill("5");
+  await page.getByRole("button", { name: "Draw holes" }).press("Enter");
+  await page.getByRole("button", { name: "Fill holes" }).press("Enter");
+  await page.getByText(/2\d\d x 2\d\d pixels in/).waitFor();
+  const link = await page.getByRole("link", { name: "Download" }).getAttribute("download");
+  if (link !== "reals-filled.png") problems.push(`inpaint: downloads ${link}`);
+  await page.getByLabel("Wipe from").selectOption("the holes");
+  await page.getByLabel("Wipe", { exact: true }).fill("20");
+  await page.getByAltText("The picture with its holes").waitFor();
+  if (!options.pictures) return;
+  await page.getByRole("button", { name: "Example 8" }).click();
+  await page.getByLabel("Seed").fill("4");
+  await press("Draw holes");
+  await press("Fill holes");
+  await page.getByText("32 x 32 pixels in").waitFor();
+  await page.getByLabel("Wipe", { exact: true }).fill("50");
+}
+
 async function play(url, engine, prefix) {
   const page = await open(url);
   await page.getByText(engine).waitFor();
@@ -144,6 +194,7 @@ const [n, width] = options.pictures ? [40, 24] : [1, 8];
 train("--data", "ring", "--method", "r3gan", "--kimg", "5", ...set("train.tick_kimg=1", "train.snap=2"));
 train("--data", "fashion-mnist", "--kimg", `${n}`, "--batch", "32", "--metrics", "swd", ...set("train.metric_samples=256", "train.snap=2", `method.net.width=${width}`, `train.tick_kimg=${n / 4}`, "method.critic.learning_rate=4e-4", "method.generator.learning_rate=1e-3", "method.ema_half_life_images=1000"));
 train("--data", "garment-edges", "--method", "pix2pix", "--kimg", `${0.1 * n}`, "--batch", "4", ...set(`method.net.width=${width / 2}`, `method.patch.width=${width / 2}`, `train.tick_kimg=${n / 40}`, "method.ema_half_life_images=500"));
+train("--data", "fashion-mnist", "--method", "inpaint", "--kimg", `${0.3 * n}`, "--batch", "16", ...set("data.size=32", `method.net.width=${width}`, `method.patch.width=${width}`, "method.patch.layers=4", "method.adversarial_weight=0.1", "method.generator.learning_rate=5e-4", "method.critic.learning_rate=5e-4", `train.tick_kimg=${0.1 * n}`, "method.ema_half_life_images=500"));
 say(`trained ${readdirSync(runs).join(", ")}`);
 const served = await studio();
 const base = served.url;
@@ -173,6 +224,7 @@ try {
     await page.getByText("32 x 32 pixels in").waitFor({ state: options.pictures ? "visible" : "hidden" });
   });
   problems.splice(0, problems.length, ...problems.filter((problem) => !problem.includes("translate") || !problem.includes("422")));
+  await every(base, "inpaint", `#/inpaint/${HOLES}`, (page) => page.getByText("32 x 32 pixels in"), holes);
   await every(base, "launch", "#/launch", (page) => page.getByText("gannet train --data ring"), async (page) => {
     await page.getByText("All settings").click();
   });
@@ -184,7 +236,7 @@ try {
   await page.getByLabel("Length, kimg").press("Tab");
   await page.getByText("--kimg 100000").waitFor();
   await page.getByRole("button", { name: "Start training" }).click();
-  await page.getByRole("heading", { name: "00003-ring-r3gan" }).waitFor();
+  await page.getByRole("heading", { name: "00004-ring-r3gan" }).waitFor();
   await page.getByText("training", { exact: true }).waitFor();
   await page.locator(".legend b").first().waitFor();
   const drawn = () => page.locator(".chart path").first().getAttribute("d");

@@ -26,7 +26,9 @@ const ASSETS: &[Asset] = assets! {
     "text/javascript; charset=utf-8":
         "app.js", "dom.js", "api.js", "chart.js",
         "pages/runs.js", "pages/run.js", "pages/compare.js", "pages/explore.js", "pages/launch.js", "pages/translate.js",
+        "pages/inpaint.js",
         "panels/control.js", "panels/curves.js", "panels/gallery.js", "panels/facts.js", "panels/scores.js",
+        "panels/brush.js", "panels/picker.js", "panels/wipe.js",
         "playground/page.js", "playground/engine.js", "playground/stage.js", "playground/controls.js",
         "playground/story.js", "playground/tour.js", "playground/address.js";
 };

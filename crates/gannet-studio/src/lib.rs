@@ -4,7 +4,8 @@
 //! [`app`] is the whole of it as a service. It reads run directories, so that a studio that dies takes no run with it, and
 //! old or copied runs open too; what it launches is trained by processes of their own. Reading order: `serve` takes
 //! connections, `guard` says who may ask, `runs` and `history` read what runs left, `turns` says when a network may be worked
-//! with, `api`, `live`, `sampling`, `nearest`, `translate`, `launch` and `playground` answer, `assets` holds the pages.
+//! with, `api`, `live`, `sampling`, `nearest`, `translate`, `inpaint`, `launch` and `playground` answer, `assets` holds the
+//! pages.
 
 mod guard;
 mod problem;
@@ -14,10 +15,13 @@ mod rates;
 mod api;
 mod live;
 mod turns;
+mod pictures;
 mod samplers;
 mod sampling;
 mod nearest;
+mod networks;
 mod translate;
+mod inpaint;
 mod recipes;
 mod trainings;
 mod launch;
@@ -38,10 +42,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+pub use pictures::{MAX_PICTURE, MAX_PICTURE_PIXELS};
 use problem::Problem;
 pub use sampling::MAX_SEEDS;
 pub use serve::serve;
-pub use translate::{MAX_PICTURE, MAX_PICTURE_PIXELS};
 
 /// The longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -81,7 +85,7 @@ struct Studio {
     turns: turns::Turns,
     samplers: samplers::Samplers,
     pools: nearest::Pools,
-    translators: translate::Translators,
+    networks: networks::Networks,
     trainings: trainings::Trainings,
     games: playground::Games,
     feeds: live::Feeds,
@@ -98,7 +102,7 @@ pub fn app(options: Options) -> Router {
         turns: turns::Turns::default(),
         samplers: samplers::Samplers::default(),
         pools: nearest::Pools::default(),
-        translators: translate::Translators::default(),
+        networks: networks::Networks::default(),
         games: playground::Games::default(),
         feeds: live::Feeds::default(),
     });
@@ -116,6 +120,9 @@ pub fn app(options: Options) -> Router {
         .route("/api/sample", post(sampling::sample))
         .route("/api/runs/{run}/translator", get(translate::describe))
         .route("/api/translate", post(translate::translate).layer(DefaultBodyLimit::max(MAX_PICTURE)))
+        .route("/api/runs/{run}/inpainter", get(inpaint::describe))
+        .route("/api/mask", get(inpaint::mask))
+        .route("/api/inpaint", post(inpaint::inpaint).layer(DefaultBodyLimit::max(inpaint::MAX_FORM)))
         .route("/api/nearest", post(nearest::find_nearest))
         .route("/api/launch", get(launch::catalogue).post(launch::start))
         .route("/api/launch/check", post(launch::check))

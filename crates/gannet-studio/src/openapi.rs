@@ -42,7 +42,9 @@ pub(crate) async fn document() -> Json<Value> {
         "requestBody": { "required": true, "content": { "application/json": { "schema": body } } }
     } })
     };
-    let lines = json!({ "name": "lines", "in": "query", "schema": { "type": "integer", "minimum": 0 } });
+    let query = |name: &str, is_required: bool, schema: &Value| json!({ "name": name, "in": "query", "required": is_required, "schema": schema });
+    let seed = json!({ "type": "integer", "minimum": 0 });
+    let lines = query("lines", false, &json!({ "type": "integer", "minimum": 0 }));
     Json(json!({
         "openapi": "3.1.0",
         "info": { "title": "gannet studio", "version": env!("CARGO_PKG_VERSION") },
@@ -72,12 +74,32 @@ pub(crate) async fn document() -> Json<Value> {
             "/api/translate": { "post": {
                 "summary": "Translate a picture",
                 "parameters": [
-                    { "name": "run", "in": "query", "required": true, "schema": { "type": "string" } },
-                    { "name": "direction", "in": "query", "schema": { "enum": ["AtoB", "BtoA"] } },
-                    { "name": "seed", "in": "query", "schema": { "type": "integer", "minimum": 0 } }
+                    query("run", true, &json!({ "type": "string" })),
+                    query("direction", false, &json!({ "enum": ["AtoB", "BtoA"] })),
+                    query("seed", false, &seed)
                 ],
                 "requestBody": { "required": true, "content": { "image/*": {}, "application/octet-stream": {} } },
                 "responses": answer("the picture translated", "image/png")
+            } },
+            "/api/runs/{run}/inpainter":
+                get("Describe a run's network that fills holes", json!([run]), "its size and examples", json_kind),
+            "/api/mask": get("Draw holes as a training does", json!([
+                query("width", true, &json!({ "type": "integer", "minimum": 1 })),
+                query("height", true, &json!({ "type": "integer", "minimum": 1 })),
+                query("holes", false, &json!({ "enum": ["free-form", "box", "both"] })),
+                query("seed", false, &seed)
+            ]), "a mask, white where to fill", "image/png"),
+            "/api/inpaint": { "post": {
+                "summary": "Fill holes in a picture",
+                "parameters": [query("run", true, &json!({ "type": "string" }))],
+                "requestBody": { "required": true, "content": { "multipart/form-data": { "schema": {
+                    "type": "object", "required": ["picture", "mask"], "additionalProperties": false, "properties": {
+                        "picture": { "type": "string", "format": "binary" },
+                        "mask": { "type": "string", "format": "binary",
+                            "description": "a picture of the same size, white or transparent where to fill" }
+                    }
+                } } } },
+                "responses": answer("the picture filled, all other pixels as they were", "image/png")
             } },
             "/api/nearest": post("Find the training pictures nearest to a sample", json!([]), &wish, "pictures in base64"),
             "/api/launch": {

@@ -6,22 +6,23 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path as UrlPath, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use gannet::generator::Place;
-use gannet::image::{self, Picture, Shape};
+use gannet::image::{self, Shape};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::Shared;
 use crate::api::{find, not_there, reading};
+use crate::pictures::{answer, png};
 use crate::problem::Problem;
 use crate::samplers::{Job, Sampler};
 use crate::turns::{Permit, in_turn, in_turn_at};
+use crate::Shared;
 
 /// Most samples of one request.
 pub const MAX_SEEDS: usize = 64;
@@ -154,7 +155,7 @@ fn single(values: &[Vec<f32>], shape: Shape, wish: &Wish) -> Result<Response, Pr
             if shape.is_point() {
                 return Ok(json!({ "seed": seed, "point": values }));
             }
-            let png = png(&image::from_unit(values, shape), &seed.to_string())?;
+            let png = png(&image::from_unit(values, shape), None, &seed.to_string())?;
             Ok(json!({ "seed": seed, "png": BASE64_STANDARD.encode(png) }))
         })
         .collect();
@@ -164,13 +165,5 @@ fn single(values: &[Vec<f32>], shape: Shape, wish: &Wish) -> Result<Response, Pr
 fn sheet(values: &[Vec<f32>], shape: Shape, wish: &Wish) -> Result<Response, Problem> {
     let columns = (values.len() as f64).sqrt().ceil() as usize;
     let seeds: Vec<String> = wish.seeds.iter().map(u64::to_string).collect();
-    let bytes = png(&image::sheet(values, shape, columns), &seeds.join(","))?;
-    Ok(([(CONTENT_TYPE, "image/png")], bytes).into_response())
-}
-
-/// A PNG that says where it came from.
-pub(crate) fn png(picture: &Picture, seeds: &str) -> Result<Vec<u8>, Problem> {
-    let text =
-        [("Software", "gannet"), ("Source", "made by a generative adversarial network"), ("gannet:seeds", seeds)];
-    image::encode_png(picture, &text).map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error))
+    Ok(answer(png(&image::sheet(values, shape, columns), None, &seeds.join(","))?))
 }

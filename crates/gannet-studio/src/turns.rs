@@ -15,19 +15,24 @@ use crate::{Shared, Studio};
 /// Requests that wait for a network; more are turned away.
 const MAX_WAITING: usize = 256;
 
+/// Requests whose pictures are in memory; more are not read yet.
+const MAX_UPLOADS: usize = 16;
+
 /// The line.
 pub(crate) struct Turns {
     /// One at a time: each uses all cores, and a training wants some of them.
     turn: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
 }
 
-/// A place in the line, or a turn, for as long as it is kept.
+/// A place in the line, room for a picture, or a turn, for as long as it is kept.
 pub(crate) type Permit = OwnedSemaphorePermit;
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), waiting: Arc::new(Semaphore::new(MAX_WAITING)) }
+        let [turn, waiting, uploads] = [1, MAX_WAITING, MAX_UPLOADS].map(|n| Arc::new(Semaphore::new(n)));
+        Self { turn, waiting, uploads }
     }
 }
 
@@ -35,6 +40,11 @@ impl Turns {
     /// A place in the line, if there is one.
     pub(crate) fn place(&self) -> Result<Permit, Problem> {
         self.waiting.clone().try_acquire_owned().map_err(|_| busy())
+    }
+
+    /// Leave to read a picture, once there is room for it in memory.
+    pub(crate) async fn upload(&self) -> Result<Permit, Problem> {
+        self.uploads.clone().acquire_owned().await.map_err(|_| busy())
     }
 
     /// The turn, once those before have had theirs.

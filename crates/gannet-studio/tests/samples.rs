@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use axum::http::StatusCode;
-use common::{get, get_json, post};
+use common::{get, get_json, post, post_form};
+use gannet::image::{Picture, Shape, decode, encode_png};
 use gannet::run::assign;
 use gannet::train::session::Session;
 use gannet_studio::{Options, app};
@@ -22,6 +23,12 @@ fn trained(folder: &Path, settings: &[&str]) -> String {
     let run = session.create(folder).unwrap();
     session.train(&run, &mut [], &AtomicBool::new(false)).unwrap();
     run.path().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// A picture of one shade.
+fn flat([channels, height, width]: [usize; 3]) -> Vec<u8> {
+    let shape = Shape { channels, height, width };
+    encode_png(&Picture::from_u8(shape, vec![120; shape.n_values()]), &[]).unwrap()
 }
 
 #[tokio::test]
@@ -60,7 +67,15 @@ async fn samples_drawn_together_are_those_drawn_alone() {
     assert_eq!((card["is_point"].as_bool(), card["classes"].as_array().map(Vec::len)), (Some(true), Some(8)));
     // Points have no pictures to be near, and no picture goes in.
     assert!(post(&app, "/api/nearest", json!({ "run": run, "seeds": [1] }).to_string()).await.0.is_client_error());
-    assert!(get(&app, &format!("/api/runs/{run}/translator")).await.0.is_client_error());
+    for kind in ["translator", "inpainter"] {
+        assert!(get(&app, &format!("/api/runs/{run}/{kind}")).await.0.is_client_error());
+    }
+    let png = flat([3, 8, 8]);
+    let (status, body) =
+        post_form(&app, &format!("/api/inpaint?run={run}"), &[("picture", &png), ("mask", &png)]).await;
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    assert!(answer["error"].as_str().unwrap().ends_with("accepted: one that fills holes"), "{answer}");
 }
 
 #[tokio::test]
@@ -89,11 +104,8 @@ async fn a_translator_takes_a_picture_of_any_size() {
     let app = app(Options::new(folder.path()));
     let card = get_json(&app, &format!("/api/runs/{run}/translator")).await;
     assert_eq!((card["ways"].as_array().unwrap().len(), card["examples"].as_array().unwrap().len()), (1, 8));
-    let shape = gannet::image::Shape { channels: 3, height: 41, width: 50 };
-    let picture = gannet::image::Picture::from_u8(shape, vec![120; shape.n_values()]);
-    let png = gannet::image::encode_png(&picture, &[]).unwrap();
     let request = common::request(axum::http::Method::POST, &format!("/api/translate?run={run}"));
-    let response = common::send(&app, request.body(png.into()).unwrap()).await;
+    let response = common::send(&app, request.body(flat([3, 41, 50]).into()).unwrap()).await;
     assert_eq!(
         (response.status(), &response.headers()["content-type"]),
         (StatusCode::OK, &"image/png".parse().unwrap())
@@ -102,4 +114,47 @@ async fn a_translator_takes_a_picture_of_any_size() {
     let header = gannet::image::probe(&body).unwrap();
     assert_eq!((header.width, header.height), (50, 41));
     assert_eq!(get_json(&app, "/api/runs").await["runs"][0]["deed"], "translates");
+}
+
+#[tokio::test]
+async fn holes_are_filled_and_nothing_else_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["method.net.width=2", "method.net.blocks=1", "method.patch.width=2", "method.patch.layers=2"];
+    let data =
+        ["data.source=fashion-mnist", "data.size=16", "method.name=inpaint", "train.kimg=0.016", "train.batch=8"];
+    let run = trained(folder.path(), &[&data[..], &small[..]].concat());
+    let app = app(Options::new(folder.path()));
+    let card = get_json(&app, &format!("/api/runs/{run}/inpainter")).await;
+    assert_eq!((&card["shape"], &card["holes"]), (&json!([1, 16, 16]), &json!("both")));
+    assert_eq!(card["examples"].as_array().unwrap().len(), 8);
+
+    let (status, mask) = get(&app, "/api/mask?width=50&height=41&seed=3&holes=box").await;
+    assert_eq!(status, StatusCode::OK);
+    let holes = decode(&mask).unwrap();
+    assert_eq!(holes.shape(), Shape { channels: 1, height: 41, width: 50 });
+    assert_eq!(get(&app, "/api/mask?width=50&height=41&seed=3&holes=box").await.1, mask);
+    assert_ne!(get(&app, "/api/mask?width=50&height=41&seed=4&holes=box").await.1, mask);
+
+    let path = format!("/api/inpaint?run={run}");
+    let picture = flat([3, 41, 50]);
+    let (status, filled) = post_form(&app, &path, &[("mask", &mask), ("picture", &picture)]).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&filled));
+    let [before, after, holes] = [decode(&picture).unwrap(), decode(&filled).unwrap(), holes];
+    let bytes = |picture: &Picture| match &picture.samples {
+        gannet::image::Samples::U8(samples) => samples.clone(),
+        other => panic!("{other:?}"),
+    };
+    let [before, after, holes] = [before, after, holes].map(|picture| bytes(&picture));
+    assert_ne!(before, after);
+    for (i, hole) in holes.iter().enumerate() {
+        assert!(*hole == 255 || before[3 * i..3 * i + 3] == after[3 * i..3 * i + 3], "pixel {i}");
+    }
+
+    let (status, answer) = post_form(&app, &path, &[("picture", &flat([1, 9, 9])), ("mask", &mask)]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(String::from_utf8(answer).unwrap().contains("the mask has 50x41 pixels and the picture 9x9"));
+    let (status, answer) = post(&app, &format!("/api/translate?run={run}"), picture).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer["error"].as_str().unwrap().ends_with("accepted: one that translates or enlarges pictures"));
+    assert_eq!(get_json(&app, "/api/runs").await["runs"][0]["deed"], "fills");
 }

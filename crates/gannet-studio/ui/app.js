@@ -8,6 +8,7 @@ const PAGES = [
   { pattern: /^\/compare\/(.+)$/, name: "runs", load: () => import("./pages/compare.js") },
   { pattern: /^\/explore\/([^/]+)$/, name: "runs", load: () => import("./pages/explore.js") },
   { pattern: /^\/translate\/([^/]+)$/, name: "runs", load: () => import("./pages/translate.js") },
+  { pattern: /^\/inpaint\/([^/]+)$/, name: "runs", load: () => import("./pages/inpaint.js") },
   { pattern: /^\/launch$/, name: "launch", load: () => import("./pages/launch.js") },
   { pattern: /^\/playground$/, name: "playground", load: () => import("./playground/page.js") },
 ];

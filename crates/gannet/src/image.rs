@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use codec::{Header, decode, decode_with_profile, encode_png, probe};
+pub use codec::{Header, decode, decode_with_profile, encode_png, encode_png_with_profile, probe};
 pub(crate) use codec::{format_name, has_an_end};
 pub use fit::{Fit, conform, covering, replaced, with_alpha_of};
 pub(crate) use font::register_font;

@@ -65,3 +65,21 @@ pub(crate) async fn post(app: &Router, path: &str, body: impl Into<Body>) -> (St
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
+
+/// Sends files as a form, each under its name.
+pub(crate) async fn post_form(app: &Router, path: &str, files: &[(&str, &[u8])]) -> (StatusCode, Vec<u8>) {
+    let mut body = vec![];
+    for (name, bytes) in files {
+        let head =
+            format!("--frontier\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"it.png\"\r\n\r\n");
+        body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
+    }
+    body.extend(b"--frontier--\r\n");
+    let request = request(Method::POST, path).header("content-type", FORM).body(body.into()).unwrap();
+    let response = send(app, request).await;
+    let status = response.status();
+    (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+}
+
+/// The type of such a form.
+pub(crate) const FORM: &str = "multipart/form-data; boundary=frontier";

@@ -12,7 +12,7 @@ export async function render(root, [id]) {
   document.title = `${id} · gannet studio`;
   let detail = await getJson(ofRun(id));
   const { run } = detail;
-  const page = { samples: ["explore", "Explore the generator"], translates: ["translate", "Translate a picture"], enlarges: ["translate", "Enlarge a picture"] }[run.deed];
+  const page = { samples: ["explore", "Explore the generator"], translates: ["translate", "Translate a picture"], enlarges: ["translate", "Enlarge a picture"], fills: ["inpaint", "Fill holes"] }[run.deed];
   let lines = [];
   const samples = gallery(id);
   const charts = curves();

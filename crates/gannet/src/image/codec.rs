@@ -1,5 +1,6 @@
 //! Files to pictures and back: PNG, JPEG, WebP, BMP and TIFF in, PNG out.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
@@ -65,8 +66,17 @@ pub fn decode_with_profile(bytes: &[u8]) -> Result<(Picture, Option<Vec<u8>>), S
 
 /// A PNG file with `text` entries (keyword, value) before the pixels. Equal input gives equal bytes.
 pub fn encode_png(picture: &Picture, text: &[(&str, &str)]) -> Result<Vec<u8>, String> {
+    encode_png_with_profile(picture, None, text)
+}
+
+/// The same with an ICC profile that says what the colours mean, as [`decode_with_profile`] finds it.
+pub fn encode_png_with_profile(
+    picture: &Picture,
+    profile: Option<&[u8]>,
+    text: &[(&str, &str)],
+) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    write_png(&mut bytes, picture, text).map_err(|e| format!("cannot encode a PNG: {e}"))?;
+    write_png(&mut bytes, picture, profile, text).map_err(|e| format!("cannot encode a PNG: {e}"))?;
     Ok(bytes)
 }
 
@@ -170,9 +180,16 @@ fn grey_alpha_to_rgba<S: Copy>(samples: &[S]) -> Vec<S> {
     samples.chunks_exact(2).flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]]).collect()
 }
 
-fn write_png(bytes: &mut Vec<u8>, picture: &Picture, text: &[(&str, &str)]) -> Result<(), png::EncodingError> {
+fn write_png(
+    bytes: &mut Vec<u8>,
+    picture: &Picture,
+    profile: Option<&[u8]>,
+    text: &[(&str, &str)],
+) -> Result<(), png::EncodingError> {
     let Shape { height, width, .. } = picture.shape();
-    let mut encoder = png::Encoder::new(bytes, width as u32, height as u32);
+    let mut info = png::Info::with_size(width as u32, height as u32);
+    info.icc_profile = profile.map(|profile| Cow::Owned(profile.to_vec()));
+    let mut encoder = png::Encoder::with_info(bytes, info)?;
     encoder.set_color(png_color(picture.channels));
     for (keyword, value) in text {
         // The plain chunk is Latin-1; anything beyond ASCII goes into the international one, which is UTF-8.
