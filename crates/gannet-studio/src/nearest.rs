@@ -85,6 +85,9 @@ pub(crate) async fn find_nearest(
     let path = find(&studio, wish.run()).await?;
     in_turn(&studio, move |studio| {
         let sampler = studio.samplers.open(&path)?;
+        if wish.is_moved() {
+            sampler.find_directions()?;
+        }
         let (places, class, shape) = places(&sampler, &wish)?;
         if shape.is_point() {
             return Err(Problem::bad("this generator makes points, which have no pictures"));

@@ -5,7 +5,7 @@
 //! has the cores.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::response::Response;
@@ -56,7 +56,7 @@ impl Samplers {
         if let Some(known) = self.known(path) {
             return Ok(known);
         }
-        let sampler = Arc::new(Sampler::new(Generator::load(path)?)?);
+        let sampler = Arc::new(Sampler::new(Generator::load(path)?));
         let mut loaded = self.lock();
         loaded.retain(|known| known.path != path);
         if loaded.len() == MAX_LOADED {
@@ -74,7 +74,8 @@ fn written(path: &Path) -> std::io::Result<SystemTime> {
 /// A generator. What it says of itself can be read by anybody at any moment; it draws on threads for work that takes time.
 pub(crate) struct Sampler {
     card: Card,
-    directions: Vec<Vec<f32>>,
+    /// Once somebody asked for them: to find them takes a thousand samples and more.
+    directions: OnceLock<Vec<Vec<f32>>>,
     generator: Mutex<Generator>,
     line: Mutex<Line>,
     /// Tells that a whole batch waits.
@@ -109,26 +110,46 @@ pub(crate) struct Job {
 type Finish = Box<dyn FnOnce(&[Vec<f32>]) -> Result<Response, Problem> + Send>;
 
 impl Sampler {
-    fn new(generator: Generator) -> gannet::Result<Self> {
+    fn new(generator: Generator) -> Self {
         let card = generator.card().clone();
-        let directions = if card.shape.is_point() { vec![] } else { generator.directions(N_DIRECTIONS)? };
         let line = Line { jobs: vec![], is_served: false, rest_until: Instant::now() };
         let (generator, line) = (Mutex::new(generator), Mutex::new(line));
-        Ok(Self { card, directions, generator, line, is_full: Notify::new() })
+        Self { card, directions: OnceLock::new(), generator, line, is_full: Notify::new() }
     }
 
     pub(crate) fn card(&self) -> &Card {
         &self.card
     }
 
-    /// The directions in which the generator changes most.
-    pub(crate) fn directions(&self) -> &[Vec<f32>] {
-        &self.directions
+    /// How many directions there are.
+    pub(crate) fn n_directions(&self) -> usize {
+        if self.card.shape.is_point() { 0 } else { N_DIRECTIONS.min(self.card.net.latent()) }
+    }
+
+    /// The directions in which the generator changes most, where they are known.
+    pub(crate) fn directions(&self) -> Option<&[Vec<f32>]> {
+        self.directions.get().map(Vec::as_slice)
+    }
+
+    /// Finds the directions: for work that has the turn.
+    pub(crate) fn find_directions(&self) -> gannet::Result<()> {
+        if self.directions.get().is_none() {
+            let found = match self.n_directions() {
+                0 => vec![],
+                n => self.generator().directions(n)?,
+            };
+            let _known = self.directions.set(found);
+        }
+        Ok(())
+    }
+
+    fn generator(&self) -> MutexGuard<'_, Generator> {
+        self.generator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The samples at `places`, at once: for work that has the turn.
     pub(crate) fn values(&self, places: &[Place], class: Option<usize>) -> gannet::Result<Vec<Vec<f32>>> {
-        self.generator.lock().unwrap_or_else(PoisonError::into_inner).values_at(places, class)
+        self.generator().values_at(places, class)
     }
 
     /// Held for a moment only, never while something is drawn.

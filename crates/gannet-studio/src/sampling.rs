@@ -22,7 +22,7 @@ use crate::pictures::{answer, png};
 use crate::problem::Problem;
 use crate::samplers::{Job, Sampler};
 use crate::turns::{Permit, in_turn, in_turn_at};
-use crate::Shared;
+use crate::{Shared, Studio};
 
 /// Most samples of one request.
 pub const MAX_SEEDS: usize = 64;
@@ -62,6 +62,11 @@ impl Wish {
         self.seeds.truncate(1);
     }
 
+    /// Whether any step is taken.
+    pub(crate) fn is_moved(&self) -> bool {
+        self.steps.iter().any(|step| *step != 0.0)
+    }
+
     pub(crate) fn check(&self) -> Result<(), Problem> {
         let n = self.seeds.len();
         if !(1..=MAX_SEEDS).contains(&n) {
@@ -94,7 +99,7 @@ pub(crate) async fn describe(
             "kimg": card.images_seen as f64 / 1000.0,
             "data": card.data,
             "method": card.config.method_name(),
-            "n_directions": sampler.directions().len(),
+            "n_directions": sampler.n_directions(),
             "max_seeds": MAX_SEEDS,
         })))
     })
@@ -111,7 +116,7 @@ pub(crate) async fn sample(
     let Json(wish) = wish.map_err(|error| Problem::new(error.status(), error.body_text()))?;
     wish.check()?;
     let is_sheet = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("image/png"));
-    let (sampler, place) = open(&studio, &wish.run).await?;
+    let (sampler, place) = open(&studio, &wish).await?;
     let (places, class, shape) = places(&sampler, &wish)?;
     let finish = if is_sheet { sheet } else { single };
     let finish = Box::new(move |values: &[Vec<f32>]| finish(values, shape, &wish));
@@ -120,15 +125,23 @@ pub(crate) async fn sample(
     answered.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the work broke off"))?
 }
 
-/// The generator of the run called `id`, and a place in the line.
-async fn open(studio: &Shared, id: &str) -> Result<(Arc<Sampler>, Permit), Problem> {
+/// The generator of a wish, which knows its directions if these are wanted, and a place in the line.
+async fn open(studio: &Shared, wish: &Wish) -> Result<(Arc<Sampler>, Permit), Problem> {
     let place = studio.turns.place()?;
-    let (held, id) = (studio.clone(), id.to_owned());
+    let (held, id, is_moved) = (studio.clone(), wish.run.clone(), wish.is_moved());
     let look = move || held.index.find(&id).map(|path| (held.samplers.known(&path), path));
-    match reading(look).await?.ok_or_else(not_there)? {
-        (Some(known), _) => Ok((known, place)),
-        (None, path) => in_turn_at(studio, place, move |studio, place| Ok((studio.samplers.open(&path)?, place))).await,
+    let (known, path) = reading(look).await?.ok_or_else(not_there)?;
+    if let Some(known) = known.filter(|known| !is_moved || known.directions().is_some()) {
+        return Ok((known, place));
     }
+    let work = move |studio: &Studio, place| {
+        let sampler = studio.samplers.open(&path)?;
+        if is_moved {
+            sampler.find_directions()?;
+        }
+        Ok((sampler, place))
+    };
+    in_turn_at(studio, place, work).await
 }
 
 /// Where the samples of a wish lie, and of which class they are.
@@ -140,7 +153,7 @@ pub(crate) fn places(sampler: &Sampler, wish: &Wish) -> Result<(Vec<Place>, Opti
     }
     let class = wish.class.as_deref().map(|name| card.class(name)).transpose()?;
     let mut shift = vec![0.0; card.net.latent()];
-    for (step, direction) in wish.steps.iter().zip(sampler.directions()) {
+    for (step, direction) in wish.steps.iter().zip(sampler.directions().unwrap_or_default()) {
         shift.iter_mut().zip(direction).for_each(|(sum, value)| *sum += step * value);
     }
     let place = |&seed: &u64| Place { seed, toward: wish.toward.map(|end| (end, wish.share)), shift: shift.clone() };
