@@ -7,7 +7,7 @@
 //!
 //! The arguments are the port, a run as the studio names it, event streams, sample requests a second, and seconds. Any run
 //! with a generator will do, of points or of pictures; one in training has events to tell. The first samples wait until the
-//! generator is read and its directions are found, which the slowest answers of a short load are.
+//! generator is read.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it saw")]
 
