@@ -67,7 +67,7 @@ pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
     Passed, TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded,
-    keeping_weights, keeping_weights_of_columns, layered, leaky_relu, leaky_relu_tangent, linear, squared_norm, tanh,
+    keeping_weights, keeping_weights_of_columns, layered, leaky_relu, leaky_relu_tangent, linear, norm, tanh,
 };
 #[cfg(feature = "kernels")]
 pub use winograd::forward_by_rows;

@@ -253,9 +253,9 @@ pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f
 }
 
 /// The sum of squares: of each piece in f32, over pieces in f64.
-pub(crate) fn squared_norm(x: &[f32]) -> f32 {
+pub(crate) fn squared_norm(x: &[f32]) -> f64 {
     let pieces: Vec<f64> = x.par_chunks(PIECE).map(|x| vectorized!(sum(x, x, |x, _| x * x))).collect();
-    pieces.iter().sum::<f64>() as f32
+    pieces.iter().sum()
 }
 
 #[cfg(test)]

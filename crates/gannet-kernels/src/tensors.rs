@@ -271,11 +271,15 @@ pub fn blend<const D: usize>(average: Tensor<D>, value: Tensor<D>, share: f32) -
     average * share + value * (1.0 - share)
 }
 
-/// The sum of squares, `[1]`, without automatic differentiation.
-pub fn squared_norm(x: Tensor<1>) -> Tensor<1> {
-    #[cfg(feature = "kernels")]
-    if is_served(x.device()) {
-        return Tensor::from_dispatch(Dispatch::squared_norm(x.into_dispatch()));
-    }
-    x.square().sum()
+/// The Euclidean norm of all values of `tensors` together, without automatic differentiation.
+pub fn norm<'a>(tensors: impl IntoIterator<Item = &'a Tensor<1>>) -> f64 {
+    let square = |x: &Tensor<1>| {
+        #[cfg(feature = "kernels")]
+        if is_served(x.device()) {
+            let x = crate::extension::primitive(x);
+            return crate::pointwise::squared_norm(x.as_slice::<f32>().unwrap_or_default());
+        }
+        f64::from(x.clone().square().sum().into_scalar::<f32>())
+    };
+    tensors.into_iter().map(square).sum::<f64>().sqrt()
 }

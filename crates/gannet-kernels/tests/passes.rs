@@ -3,9 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use gannet_kernels::{
-    AdamStep, adam, batch_norm, batch_norm_by, blend, leaky_relu, leaky_relu_tangent, squared_norm, tanh,
-};
+use gannet_kernels::{AdamStep, adam, batch_norm, batch_norm_by, blend, leaky_relu, leaky_relu_tangent, norm, tanh};
 
 /// Of several pieces and a rest.
 const N: usize = 70_001;
@@ -40,8 +38,8 @@ fn activations_and_averages_follow_their_formulas() {
     assert_close(&tangent, x.iter().zip(&dx).map(|(&x, &dx)| f64::from(dx) * slope(x)), 1e-7);
     let blended = values(blend(flat(&x), flat(&dx), 0.9));
     assert_close(&blended, x.iter().zip(&dx).map(|(&x, &dx)| 0.9 * f64::from(x) + 0.1 * f64::from(dx)), 1e-6);
-    let norm = f64::from(values(squared_norm(flat(&x)))[0]);
-    let expected: f64 = x.iter().map(|&x| f64::from(x).powi(2)).sum();
+    let norm = norm([&flat(&x), &flat(&dx)]);
+    let expected = x.iter().chain(&dx).map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     assert!((norm - expected).abs() < 1e-6 * expected, "{norm} {expected}");
 }
 

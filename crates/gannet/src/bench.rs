@@ -10,6 +10,7 @@ use toml::Table;
 use crate::data::{self, Batch, DataConfig, Loader, LoaderConfig, Sample};
 use crate::image::Shape;
 use crate::method::{self, Average, Given, Method, Networks, Setting};
+use crate::playground::{self, Playground, Turn};
 use crate::run::Precision;
 use crate::train::schedule::Moment;
 use crate::{Error, Result, device, net, run};
@@ -30,6 +31,8 @@ pub enum Work {
     Step(Shape, &'static [&'static str]),
     /// Samples of a generator, so many at once: those of `Step`'s settings.
     Samples(usize, Shape, &'static [&'static str]),
+    /// A step of the playground's healthy game, on a batch of its own size.
+    Play,
     /// A batch of a named data set, decoded.
     Load(&'static str),
     /// A start of the program that does nothing further.
@@ -109,6 +112,11 @@ pub const WORKLOADS: &[Workload] = &[
         work: Work::Samples(64, COLOUR, &["net.family=dcgan"]),
     },
     Workload {
+        name: "playground",
+        summary: "a step of the playground's healthy game, 150 points, with R1 and R2",
+        work: Work::Play,
+    },
+    Workload {
         name: "load28",
         summary: "a batch of fashion-mnist, decoded and mirrored",
         work: Work::Load("fashion-mnist"),
@@ -127,6 +135,7 @@ pub struct Race<'a> {
 enum Runner<'a> {
     Step { method: Box<dyn Method>, batches: [Batch; 1], moment: Moment },
     Samples { network: net::Generator, latents: Tensor<2> },
+    Play(Box<Playground>),
     Load(Loader),
     Start(&'a Path),
 }
@@ -155,6 +164,11 @@ impl<'a> Race<'a> {
                 let Average::Sampler(network) = method.average() else { return Err(no_sampler(workload.name)) };
                 (Runner::Samples { network: network.clone(), latents }, n)
             }
+            Work::Play => {
+                let settings = playground::Settings::default();
+                let batch = settings.batch;
+                (Runner::Play(Box::new(Playground::new(settings)?)), batch)
+            }
             Work::Load(source) => {
                 let config = DataConfig { source: source.into(), ..DataConfig::default() };
                 let settings = LoaderConfig { batch, seed: 0, mirror: true, shift: 0, start: 0 };
@@ -182,6 +196,9 @@ impl<'a> Race<'a> {
             Runner::Samples { network, latents } => {
                 let draw = || network.forward(latents.clone(), None).into_data();
                 precision.scope(|| gannet_kernels::keeping_weights(draw));
+            }
+            Runner::Play(playground) => {
+                playground.step(Turn::Both)?;
             }
             Runner::Load(loader) => {
                 loader.next_batch()?;

@@ -326,8 +326,4 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
     fn blend(_: FloatTensor<Self>, _: FloatTensor<Self>, _: f32) -> FloatTensor<Self> {
         panic!("{NO_GRADIENT}")
     }
-
-    fn squared_norm(_: FloatTensor<Self>) -> FloatTensor<Self> {
-        panic!("{NO_GRADIENT}")
-    }
 }

@@ -119,9 +119,6 @@ pub trait KernelOps: Backend {
 
     /// `average share + value (1 - share)`. It is not differentiable.
     fn blend(average: FloatTensor<Self>, value: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
-
-    /// The sum of squares, `[1]`. It is not differentiable.
-    fn squared_norm(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// Multiplications and additions of all convolutions so far.
@@ -286,10 +283,6 @@ impl KernelOps for Flex {
     fn blend(average: FlexTensor, value: FlexTensor, share: f32) -> FlexTensor {
         let shape = average.shape();
         run([average, value], shape, |[average, value], blended| pointwise::blend(average, value, share, blended))
-    }
-
-    fn squared_norm(x: FlexTensor) -> FlexTensor {
-        run([x], Shape::new([1]), |[x], sum| sum[0] = pointwise::squared_norm(x))
     }
 }
 

@@ -161,10 +161,12 @@ impl Playground {
         let moment = Moment { images_seen: self.n_steps, images_total: u64::MAX };
         let loss = self.settings.loss;
         let n_critic = if turn == Turn::Generator { 1 } else { self.settings.n_critic };
+        let mut last = None;
         for _ in 0..n_critic {
             self.n_draws += 1;
             let real = self.real();
-            let fake = self.generator.frozen().forward(self.latents()).detach();
+            let made = self.generator.network().forward(self.latents());
+            let fake = made.clone().detach();
             let judge = Judge {
                 critic: &|points| self.critic.network().forward(points),
                 frozen: &|points| self.critic.frozen().forward(points),
@@ -181,12 +183,15 @@ impl Playground {
                 let (total, _) = judge.loss(sides, gamma, game)?;
                 self.critic.descend(total, moment);
             }
+            last = Some((real, made));
         }
+        let Some((real, fake)) = last else { return Ok(self.last) };
 
+        // The generator answers with the points of the critic's last move.
         let opponent = self.critic.frozen();
-        let fake = self.generator.network().forward(self.latents());
-        let score_real = opponent.forward(self.real()).value;
-        let game = loss.generator(score_real, opponent.forward(fake).value);
+        let score_fake = opponent.forward(fake).value;
+        let score_real = if loss.is_relative() { opponent.forward(real).value } else { score_fake.clone().detach() };
+        let game = loss.generator(score_real, score_fake);
         self.last.loss_generator = scalar(&game);
         if turn != Turn::Critic {
             self.generator.descend(game, moment);

@@ -106,7 +106,7 @@ impl<M: Module> Player<M> {
     /// clipping.
     pub fn descend(&mut self, loss: Tensor<1>, moment: Moment) -> f64 {
         let mut gradients = gradients(&self.network, loss);
-        let norm = norm(&gradients);
+        let norm = gannet_kernels::norm(gradients.values());
         let most = self.config.gradient_clip;
         if most > 0.0 && norm > most {
             gradients = gradients.into_iter().map(|(name, gradient)| (name, gradient * (most / norm))).collect();
@@ -134,11 +134,6 @@ pub fn gradients<M: Module>(network: &M, loss: Tensor<1>) -> Gradients {
     let mut collect = Collect { path: Path::new(""), grads: loss.backward(), gradients: Gradients::new() };
     network.visit(&mut collect);
     collect.gradients
-}
-
-fn norm(gradients: &Gradients) -> f64 {
-    let squares: Vec<Tensor<1>> = gradients.values().cloned().map(gannet_kernels::squared_norm).collect();
-    if squares.is_empty() { 0.0 } else { f64::from(Tensor::cat(squares, 0).sum().into_scalar::<f32>()).sqrt() }
 }
 
 struct Collect {

@@ -15,7 +15,7 @@ const MIN_BAND: usize = 32;
 const RUN: usize = 16;
 /// Memory that is planned with at most, in bytes, however much is free, by lines and not. Weights, as they are and as they are
 /// packed, and what the allocator holds back come on top of it.
-const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_400_000_000];
+const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_100_000_000];
 /// Bytes of a value.
 const BYTES_OF_VALUE: u64 = 4;
 
