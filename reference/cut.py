@@ -1,7 +1,7 @@
 """What contrastive translation compares: features of a residual generator, and the loss that finds patches again.
 
 Paper: Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation" (arXiv 2007.15651),
-section 3 and appendix C. Features are the pixels, the outputs of both halving convolutions, of the first
+section 3 and the appendix on training. Features are the pixels, the outputs of both halving convolutions, of the first
 residual block and of the last one of the first half; a head for each is two affine maps with ReLU between
 them, whose output is divided by its length. Places of the output ask, those of the source answer, and a
 place's own answer is the right one. The loss is a mean over layers, pictures and places; answers take no

@@ -59,9 +59,9 @@ struct CutConfig {
     identity_weight: f64,
     /// What similarities are divided by, the paper's tau (section 3: 0.07).
     temperature: f64,
-    /// Patches of each layer that are compared, all of them where there are fewer (appendix C: 256).
+    /// Patches of each layer that are compared, all of them where there are fewer (its appendix on training: 256).
     patches: usize,
-    /// Length of the vectors that patches are compared by (appendix C: 256).
+    /// Length of the vectors that patches are compared by (its appendix on training: 256).
     features: usize,
     /// Half-life of the generator's average, in images (10 kimg, as Karras et al. 2020).
     ema_half_life_images: f64,

@@ -86,7 +86,7 @@ impl ResnetGeneratorConfig {
 
     /// Channels, height and width of the features that [`ResnetGenerator::features`] takes of pictures of `shape`: the
     /// pixels themselves, both halving convolutions, the first block and the last one of the first half (Park et al. 2020,
-    /// "Contrastive Learning for Unpaired Image-to-Image Translation", appendix C: of nine blocks the fifth).
+    /// "Contrastive Learning for Unpaired Image-to-Image Translation", appendix on training: of nine blocks the fifth).
     pub fn features(&self, Shape { channels: c, height: h, width: w }: Shape) -> Vec<[usize; 3]> {
         let n = self.width;
         let behind_blocks = (0..n_encoding(self.blocks)).filter(|&i| is_tapped(i, self.blocks));
