@@ -134,11 +134,10 @@ fn pack_right(b: Matrix<'_>, first: usize, to: &mut [f32], columns: usize) {
         }
         return;
     }
-    for column in 0..columns {
-        for k in 0..depth {
-            whole[k * columns + column] = if column < n { b.at(k, first + column) } else { 0.0 };
-        }
+    if n < columns {
+        whole.fill(0.0);
     }
+    transpose([n, depth], &b.values[first * b.strides[1]..], whole, [b.strides[1], columns]);
 }
 
 /// The sum of each column.

@@ -4,10 +4,10 @@
 //! Reading order: [`Convolution`] says what is computed; `planes` lays images out so that every tap of the kernel reads
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `correlation` and
 //! `convolution` put these together three times; `tiles` does the same with 9 products for 16 where kernels are twice their
-//! stride; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that were
-//! packed. `dense` multiplies matrices as they are, `perceptron` passes small layers all at once. `pointwise` holds the single passes. `extension` makes all of them
-//! operations of Burn's CPU backend, and `tensors` offers these as functions that fall back to Burn's own operations on other
-//! devices.
+//! stride; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that
+//! were packed. `dense` multiplies matrices as they are, `perceptron` passes small layers all at once. `pointwise` holds the
+//! single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers these as functions that
+//! fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
 //!
@@ -66,7 +66,7 @@ pub use path::{Path, peak_gflops};
 pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
-    Passed, TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded,
+    Passed, RUN, TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose2d, conv2d, conv2d_padded,
     keeping_weights, keeping_weights_of_columns, layered, leaky_relu, leaky_relu_tangent, linear, norm, tanh,
 };
 #[cfg(feature = "kernels")]

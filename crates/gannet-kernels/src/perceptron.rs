@@ -1,7 +1,8 @@
 //! Fully connected layers one after the other, with leaky ReLU behind them: all of them at once, forwards and backwards.
 //!
-//! Networks of points are so small that calling their layers takes longer than computing them. Samples go through in panels, as
-//! many as a register block has columns; what a layer makes of a panel lies in the first-level cache when the next one reads it.
+//! Networks of points are so small that calling their layers takes longer than computing them. Samples go through in panels,
+//! as many as a register block has columns; what a layer makes of a panel lies in the first-level cache when the next one
+//! reads it.
 
 mod panels;
 
@@ -164,7 +165,9 @@ impl<'a> Perceptron<'a> {
         dy: &[f32],
         wanted: [bool; 2],
     ) -> Gradients {
-        let weights: Vec<Left> = self.layers.iter().map(|layer| Left::of_columns(self.path, layer)).collect();
+        // The first layer's map gradients of the input alone.
+        let back = self.layers.iter().skip(usize::from(!wanted[0]));
+        let weights: Vec<Left> = back.map(|layer| Left::of_columns(self.path, layer)).collect();
         let n_panels = n.div_ceil(self.columns);
         let sizes = if wanted[1] { self.sizes() } else { vec![[0; 3]; self.layers.len()] };
         let of_panel = sizes.iter().flatten().sum::<usize>().max(1);
@@ -252,7 +255,7 @@ impl<'a> Perceptron<'a> {
                 sums_of_rows(gradient_here, &rates[..columns], biases);
             }
             if l > 0 || !dx.is_empty() {
-                weights[l].times(&gradient, columns, &mut next);
+                weights[l + weights.len() - self.layers.len()].times(&gradient, columns, &mut next);
                 std::mem::swap(&mut gradient, &mut next);
             }
         }
@@ -425,8 +428,13 @@ mod tests {
 
     #[test]
     fn outputs_and_gradients_equal_those_written_out_on_every_path() {
-        for (n, sides) in [(1, vec![1, 1]), (33, vec![2, 32, 5, 1]), (150, vec![3, 128, 70]), (64, vec![64, 17, 33, 2])]
-        {
+        for (n, sides) in [
+            (1, vec![1, 1]),
+            (33, vec![2, 32, 5, 1]),
+            (150, vec![3, 128, 70]),
+            (64, vec![64, 17, 33, 2]),
+            (130, vec![64, 400, 300]),
+        ] {
             let n_layers = sides.len() - 1;
             let numbers = |n: usize, seed: usize| (0..n).map(|i| value(i + seed) * 0.3).collect::<Vec<f32>>();
             let weights: Vec<[Vec<f32>; 2]> =
@@ -456,6 +464,8 @@ mod tests {
                     let (dx, of_layers) = naive_gradients(&layers, (x, rates), all, &seen, &dy);
                     let ours = perceptron.backward(n, pass, left, &dy, [true; 2]);
                     assert_close("input", &ours.x, &dx);
+                    assert_eq!(perceptron.backward(n, pass, left, &dy, [true, false]).x, ours.x);
+                    assert_eq!(perceptron.backward(n, pass, left, &dy, [false, true]).layers, ours.layers);
                     for (ours, expected) in ours.layers.iter().zip(&of_layers) {
                         assert_close("weight", &ours[0], &expected[0]);
                         assert_close("bias", &ours[1], &expected[1]);

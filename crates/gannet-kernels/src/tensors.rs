@@ -16,6 +16,8 @@ use crate::{
 #[cfg(feature = "kernels")]
 use burn::backend::{Dispatch, DispatchDevice};
 
+/// Convolutions of images whose width is a multiple of it read their rows where they are, and copy those of others once more.
+pub const RUN: usize = 16;
 /// Columns, from a multiple of as many on, that [`keeping_weights`] may have computed together.
 pub const TOGETHER: usize = 4;
 
@@ -167,8 +169,9 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
 #[derive(Clone, Debug)]
 pub struct Passed(#[cfg(feature = "kernels")] std::sync::Arc<crate::perceptron::Outputs>);
 
-/// Fully connected layers, one after the other: weights `[out, in]`, biases `[out]`, and a slope for what is not positive, 1 where
-/// nothing follows; `[N, in]` to `[N, out]`. None where there is no kernel for so many, or for the device.
+/// Fully connected layers, one after the other: weights `[out, in]`, biases `[out]`, and a slope for what is not positive, 1
+/// where nothing follows; `[N, in]` to `[N, out]`. None where there is no kernel: for other devices, for no layer, and for
+/// more than seven or large ones, which gain nothing by it.
 ///
 /// With another pass's signs and a rate for each sample, `[N]`, these are the same layers' linear pieces there: a value is
 /// multiplied by what it was multiplied by then, and a bias counts as often as the rate says, or not at all.

@@ -17,12 +17,13 @@ use crate::{Path, Precision, buffer};
 
 type Tracked = Autodiff<Flex>;
 
-/// Weights of all layers up to which they are passed at once: they stay in the second-level cache, and a sample is read as a column.
+/// Layers, and weights of all of them, up to which they are passed at once. More weights leave the second-level cache.
+const MOST_LAYERS: usize = 7;
 const MOST_WEIGHTS: usize = 1 << 18;
 
 /// A pass through layers: what it is given, and what is left of it.
 #[derive(Clone, Debug)]
-struct Passed {
+struct Record {
     x: FlexTensor,
     /// Weight and bias of each layer, and the slope behind it.
     layers: Vec<(FlexTensor, FlexTensor, f32)>,
@@ -31,24 +32,24 @@ struct Passed {
     outputs: Arc<Outputs>,
 }
 
-/// As [`crate::layered`] says, with the outputs of all layers; none where there are more layers, or larger ones, than an operation is made for, or no layer.
+/// As [`crate::layered`] says, with the outputs of all layers.
 pub(crate) fn layered(
     x: &Tensor<2>,
     layers: &[(Tensor<2>, Tensor<1>, f32)],
     piece: Option<(&Arc<Outputs>, Option<&Tensor<1>>)>,
 ) -> Option<(Tensor<2>, Arc<Outputs>)> {
     let n_weights: usize = layers.iter().map(|(weight, ..)| weight.shape().num_elements()).sum();
-    if layers.is_empty() || n_weights > MOST_WEIGHTS {
+    if !(1..=MOST_LAYERS).contains(&layers.len()) || n_weights > MOST_WEIGHTS {
         return None;
     }
     let (rates, signs) = match piece {
-        Some((passed, rates)) => (rates.map(untracked), Some(Arc::clone(passed))),
+        Some((record, rates)) => (rates.map(untracked), Some(Arc::clone(record))),
         None => (Some(FlexTensor::from_data(TensorData::new(vec![1.0f32; x.dims()[0]], [x.dims()[0]]))), None),
     };
     let Ok(tracked) = x.clone().try_into_primitive::<Tracked>() else {
         let layers = layers.iter().map(|(weight, bias, slope)| (primitive(weight), primitive(bias), *slope)).collect();
-        let (y, passed) = Passed::new(primitive(x), layers, rates, signs);
-        return Some((Tensor::from_primitive::<Flex>(y), passed.outputs));
+        let (y, record) = Record::new(primitive(x), layers, rates, signs);
+        return Some((Tensor::from_primitive::<Flex>(y), record.outputs));
     };
     let (x, guard) = tracked.into_parts();
     let mut guards = vec![guard];
@@ -66,19 +67,19 @@ pub(crate) fn layered(
         4 => track::<9>,
         5 => track::<11>,
         6 => track::<13>,
-        7 => track::<15>,
-        _ => return None,
+        MOST_LAYERS => track::<{ 1 + 2 * MOST_LAYERS }>,
+        n => unreachable!("{n} layers are not passed at once"),
     };
-    let (y, passed) = Passed::new(x.to_contiguous(), own, rates, signs);
-    let outputs = Arc::clone(&passed.outputs);
-    Some((Tensor::from_primitive::<Tracked>(track(guards, passed, y)), outputs))
+    let (y, record) = Record::new(x.to_contiguous(), own, rates, signs);
+    let outputs = Arc::clone(&record.outputs);
+    Some((Tensor::from_primitive::<Tracked>(track(guards, record, y)), outputs))
 }
 
 /// `y`, which came out of a pass of tensors with these `N` guards: samples, and each layer's weight and bias.
-fn track<const N: usize>(guards: Vec<NodeGuard>, passed: Passed, y: FlexTensor) -> FloatTensor<Tracked> {
+fn track<const N: usize>(guards: Vec<NodeGuard>, record: Record, y: FlexTensor) -> FloatTensor<Tracked> {
     let Ok(guards) = <[NodeGuard; N]>::try_from(guards) else { unreachable!("a layer has two tensors") };
     match Layered.prepare::<NoCheckpointing>(guards).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(Arc::new(passed), y),
+        OpsKind::Tracked(prep) => prep.finish(Arc::new(record), y),
         OpsKind::UnTracked(_) => FloatTensor::<Tracked>::new(y),
     }
 }
@@ -87,13 +88,13 @@ fn track<const N: usize>(guards: Vec<NodeGuard>, passed: Passed, y: FlexTensor) 
 struct Layered;
 
 impl<const N: usize> Backward<Flex, N> for Layered {
-    type State = Arc<Passed>;
+    type State = Arc<Record>;
 
     fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let passed = ops.state;
+        let record = ops.state;
         let grad = grads.consume::<Flex>(&ops.node).to_contiguous();
         let [x, of_layers] = [&ops.parents[..1], &ops.parents[1..]].map(|parents| parents.iter().any(Option::is_some));
-        let (x, layers) = passed.gradients(&grad, [x, of_layers]);
+        let (x, layers) = record.gradients(&grad, [x, of_layers]);
         let all = std::iter::once(x).chain(layers.into_iter().flatten());
         for (node, gradient) in ops.parents.into_iter().zip(all) {
             if let Some(node) = node {
@@ -103,22 +104,22 @@ impl<const N: usize> Backward<Flex, N> for Layered {
     }
 }
 
-impl Passed {
+impl Record {
     fn new(
         x: FlexTensor,
         layers: Vec<(FlexTensor, FlexTensor, f32)>,
         rates: Option<FlexTensor>,
         signs: Option<Arc<Outputs>>,
     ) -> (FlexTensor, Self) {
-        let mut passed = Self { x, layers, rates, signs, outputs: Arc::default() };
-        let n_out = passed.layers.last().map_or(0, |(_, bias, _)| values(bias).len());
-        let [n, _] = sides(&passed.x);
+        let mut record = Self { x, layers, rates, signs, outputs: Arc::default() };
+        let n_out = record.layers.last().map_or(0, |(_, bias, _)| values(bias).len());
+        let [n, _] = sides(&record.x);
         let mut outputs = Outputs::default();
-        let pass = |y: &mut [f32]| passed.pass(|layers, pass| outputs = layers.forward(n, pass, y));
+        let pass = |y: &mut [f32]| record.pass(|layers, pass| outputs = layers.forward(n, pass, y));
         // SAFETY: every value is written, and none is read.
         let y = unsafe { buffer::written(n * n_out, pass) };
-        passed.outputs = Arc::new(outputs);
-        (FlexTensor::from_data(TensorData::new(y, [n, n_out])), passed)
+        record.outputs = Arc::new(outputs);
+        (FlexTensor::from_data(TensorData::new(y, [n, n_out])), record)
     }
 
     /// Of the samples, and of weight and bias of each layer, as far as they are `wanted`.

@@ -11,6 +11,9 @@ use crate::precision::Precision;
 pub(crate) use runs::{RunBlock, Segment, gather, spread};
 pub(crate) use transpose::transpose;
 
+/// Values of a run that is read from planes as it is.
+pub(crate) use crate::tensors::RUN;
+
 /// Cells of a row of the left side that lie together.
 pub(crate) const GROUP: usize = 16;
 
@@ -49,9 +52,6 @@ type Run<C> = unsafe fn(usize, *const C, *const C, *mut f32, usize, bool);
 /// Taps, left side, planes, where the columns' runs of [`RUN`] values begin, sums, distance of their rows, and whether they
 /// are added to what is there.
 type RunFromPlanes = unsafe fn(&[usize], *const f32, *const f32, &[usize; 2], *mut f32, usize, bool);
-
-/// Values of a run that is read from planes as it is.
-pub(crate) const RUN: usize = 16;
 
 /// Where taps begin in planes, and the furthest of them.
 #[derive(Clone, Copy)]

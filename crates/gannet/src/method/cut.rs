@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::cyclegan::suited_net;
-use super::game::{Report, mean_over_patches, unusable_amounts, values};
+use super::game::{Report, load_players, mean_over_patches, save_players, unusable_amounts, values};
 use super::pix2pix::suited_field;
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::data::Batch;
@@ -25,7 +25,7 @@ use crate::net::{
     TranslatorConfig,
 };
 use crate::nn::Init;
-use crate::nn::state::{self, Tensors};
+use crate::nn::state::Tensors;
 use crate::random::{self, Purpose};
 use crate::train::event::Stats;
 use crate::train::player::{Player, PlayerConfig};
@@ -269,15 +269,10 @@ impl Method for Cut {
     }
 
     fn save(&self, into: &mut Tensors) {
-        self.generator.save("generator", into);
-        self.critic.save("critic", into);
-        state::save(&self.average, "average", into);
+        save_players((&self.generator, &self.critic, &self.average), into);
     }
 
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.generator.load("generator", from)?;
-        self.critic.load("critic", from)?;
-        self.average = state::load(self.average.clone(), "average", from)?;
-        Ok(())
+        load_players((&mut self.generator, &mut self.critic, &mut self.average), from)
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{Report, mean_over_patches, unusable_amounts, values};
+use super::game::{Report, load_players, mean_over_patches, save_players, unusable_amounts, values};
 use super::pix2pix::suited_field;
 use super::pool::Pool;
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
@@ -18,7 +18,7 @@ use crate::image::Shape;
 use crate::loss::{Loss, absolute_difference};
 use crate::net::{NetworkPlan, PatchConfig, PatchCritic, ResnetGeneratorConfig, Subject, Translator, TranslatorConfig};
 use crate::nn::Init;
-use crate::nn::state::{self, Tensors};
+use crate::nn::state::Tensors;
 use crate::random::{self, Purpose};
 use crate::train::event::Stats;
 use crate::train::player::{Player, PlayerConfig};
@@ -247,16 +247,12 @@ impl Method for Cyclegan {
     }
 
     fn save(&self, into: &mut Tensors) {
-        self.generators.save("generator", into);
-        self.critics.save("critic", into);
-        state::save(&self.average, "average", into);
+        save_players((&self.generators, &self.critics, &self.average), into);
         self.pools.iter().zip(POOLS).for_each(|(pool, name)| pool.save(name, into));
     }
 
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.generators.load("generator", from)?;
-        self.critics.load("critic", from)?;
-        self.average = state::load(self.average.clone(), "average", from)?;
+        load_players((&mut self.generators, &mut self.critics, &mut self.average), from)?;
         self.pools.iter_mut().zip(POOLS).try_for_each(|(pool, name)| pool.load(name, from))
     }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{unusable_amounts, values};
+use super::game::{load_players, save_players, unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, Networks, Setting, table_of};
 use crate::convert::{self, Model};
 use crate::data::Batch;
@@ -295,15 +295,10 @@ impl Method for Enlarger {
     }
 
     fn save(&self, into: &mut Tensors) {
-        self.generator.save("generator", into);
-        self.critic.save("critic", into);
-        state::save(&self.average, "average", into);
+        save_players((&self.generator, &self.critic, &self.average), into);
     }
 
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.generator.load("generator", from)?;
-        self.critic.load("critic", from)?;
-        self.average = state::load(self.average.clone(), "average", from)?;
-        Ok(())
+        load_players((&mut self.generator, &mut self.critic, &mut self.average), from)
     }
 }

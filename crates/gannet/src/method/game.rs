@@ -98,17 +98,33 @@ impl<C: Module> Game<C> {
     }
 
     pub(super) fn save(&self, into: &mut Tensors) {
-        self.generator.save("generator", into);
-        self.critic.save("critic", into);
-        state::save(&self.average, "average", into);
+        save_players((&self.generator, &self.critic, &self.average), into);
     }
 
     pub(super) fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.generator.load("generator", from)?;
-        self.critic.load("critic", from)?;
-        self.average = state::load(self.average.clone(), "average", from)?;
-        Ok(())
+        load_players((&mut self.generator, &mut self.critic, &mut self.average), from)
     }
+}
+
+/// Writes what every method of two players keeps: these, and the average.
+pub(super) fn save_players<G: Module, C: Module, A: Module>(
+    (generator, critic, average): (&Player<G>, &Player<C>, &A),
+    into: &mut Tensors,
+) {
+    generator.save("generator", into);
+    critic.save("critic", into);
+    state::save(average, "average", into);
+}
+
+/// Takes it from what [`save_players`] wrote.
+pub(super) fn load_players<G: Module, C: Module, A: Module>(
+    (generator, critic, average): (&mut Player<G>, &mut Player<C>, &mut A),
+    from: &Tensors,
+) -> std::result::Result<(), String> {
+    generator.load("generator", from)?;
+    critic.load("critic", from)?;
+    *average = state::load(average.clone(), "average", from)?;
+    Ok(())
 }
 
 /// What keeps networks and players of these settings from playing.

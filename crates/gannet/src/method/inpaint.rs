@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{Report, mean_over_patches, unusable_amounts, values};
+use super::game::{Report, load_players, mean_over_patches, save_players, unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::Result;
 use crate::data::Batch;
@@ -19,7 +19,7 @@ use crate::image::Shape;
 use crate::loss::Loss;
 use crate::net::{GatedConfig, GatedGenerator, HoleCritic, HoleCriticConfig, NetworkPlan, Subject};
 use crate::nn::Init;
-use crate::nn::state::{self, Tensors};
+use crate::nn::state::Tensors;
 use crate::random::{self, Purpose};
 use crate::train::event::Stats;
 use crate::train::player::{Player, PlayerConfig};
@@ -213,15 +213,10 @@ impl Method for Inpaint {
     }
 
     fn save(&self, into: &mut Tensors) {
-        self.generator.save("generator", into);
-        self.critic.save("critic", into);
-        state::save(&self.average, "average", into);
+        save_players((&self.generator, &self.critic, &self.average), into);
     }
 
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.generator.load("generator", from)?;
-        self.critic.load("critic", from)?;
-        self.average = state::load(self.average.clone(), "average", from)?;
-        Ok(())
+        load_players((&mut self.generator, &mut self.critic, &mut self.average), from)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A method gets its own file only if its update step reads differently; the others are presets of a family. Read
 //! `gan` first, the game itself with all its rules, then `acgan`, `infogan` and `began`, which change it, then `pix2pix`,
-//! `cyclegan` and `cut`, which translate pictures, `style`, which is one of the first two by what the data hold, `srgan` and `esrgan`, which enlarge them, and `inpaint`, which
-//! fills their holes.
+//! `cyclegan` and `cut`, which translate pictures, `style`, which is one of the first two by what the data hold, `srgan` and
+//! `esrgan`, which enlarge them, and `inpaint`, which fills their holes.
 
 mod acgan;
 mod began;

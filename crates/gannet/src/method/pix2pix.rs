@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::game::{Report, mean_over_patches, unusable_amounts, values};
+use super::game::{Report, load_players, mean_over_patches, save_players, unusable_amounts, values};
 use super::{Average, Given, Method, MethodConfig, MethodEntry, Networks, Setting, table_of};
 use crate::Result;
 use crate::data::Batch;
@@ -16,7 +16,7 @@ use crate::image::Shape;
 use crate::loss::{Loss, absolute_difference};
 use crate::net::{self, NetworkPlan, PatchConfig, PatchCritic, Subject, TranslatorConfig, UnetConfig};
 use crate::nn::Init;
-use crate::nn::state::{self, Tensors};
+use crate::nn::state::Tensors;
 use crate::random::{self, Purpose};
 use crate::train::event::Stats;
 use crate::train::player::{Player, PlayerConfig};
@@ -211,15 +211,10 @@ impl Method for Pix2pix {
     }
 
     fn save(&self, into: &mut Tensors) {
-        self.generator.save("generator", into);
-        self.critic.save("critic", into);
-        state::save(&self.average, "average", into);
+        save_players((&self.generator, &self.critic, &self.average), into);
     }
 
     fn load(&mut self, from: &Tensors) -> std::result::Result<(), String> {
-        self.generator.load("generator", from)?;
-        self.critic.load("critic", from)?;
-        self.average = state::load(self.average.clone(), "average", from)?;
-        Ok(())
+        load_players((&mut self.generator, &mut self.critic, &mut self.average), from)
     }
 }

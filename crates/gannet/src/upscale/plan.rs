@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gannet_kernels::TOGETHER;
+use gannet_kernels::{RUN, TOGETHER};
 
 use crate::net::upscaler::{Graph, StripCost, Strips};
 use crate::{Error, Result};
@@ -11,8 +11,6 @@ use crate::{Error, Result};
 const STRIP_PIXELS: usize = 1 << 12;
 /// The narrowest band that is worth its overlap.
 const MIN_BAND: usize = 32;
-/// Columns are computed by multiples of it, where they are not all: rows of other widths are copied once more.
-const RUN: usize = 16;
 /// Memory that is planned with at most, in bytes, however much is free, by lines and not. Weights, as they are and as they are
 /// packed, and what the allocator holds back come on top of it.
 const MOST_BYTES: [u64; 2] = [1_500_000_000, 1_100_000_000];
