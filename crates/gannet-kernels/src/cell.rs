@@ -30,6 +30,9 @@ pub(crate) trait Cell: Plain {
     /// The same for runs of values.
     fn join_runs<const N: usize>(first: &[Self::Value; N], second: &[Self::Value; N]) -> [Self; N];
 
+    /// The same for runs of numbers.
+    fn join_numbers<const N: usize>(first: &[f32; N], second: &[f32; N]) -> [Self; N];
+
     /// The register block for a left side of `n_rows`.
     fn block(path: Path, n_rows: usize) -> Block<Self>;
 
@@ -63,6 +66,11 @@ impl Cell for f32 {
 
     #[inline(always)]
     fn join_runs<const N: usize>(first: &[f32; N], _: &[f32; N]) -> [Self; N] {
+        *first
+    }
+
+    #[inline(always)]
+    fn join_numbers<const N: usize>(first: &[f32; N], _: &[f32; N]) -> [Self; N] {
         *first
     }
 
@@ -129,6 +137,15 @@ impl Cell for Pair {
     #[inline(always)]
     fn join_runs<const N: usize>(first: &[u16; N], second: &[u16; N]) -> [Self; N] {
         std::array::from_fn(|i| Self::join([first[i], second[i]]))
+    }
+
+    #[inline(always)]
+    fn join_numbers<const N: usize>(first: &[f32; N], second: &[f32; N]) -> [Self; N] {
+        let mut cells = [Self::default(); N];
+        for i in 0..N {
+            cells[i] = Self::join([Self::value(first[i]), Self::value(second[i])]);
+        }
+        cells
     }
 
     fn block(path: Path, n_rows: usize) -> Block<Self> {

@@ -32,9 +32,15 @@ pub(crate) struct Packed {
     pub(crate) n_values: usize,
 }
 
+/// Whether products of pairs are faster with `n_rows` of weights: few rows do not make up for joining what they multiply.
+fn pays_pairs(path: Path, n_rows: usize) -> bool {
+    path.precision() == Precision::Bf16 && n_rows > 4
+}
+
 enum Of {
     Rows(Path, Rows),
-    Tiles(tiles::Packed),
+    Tiles(tiles::Packed<f32>),
+    TilesOfPairs(tiles::Packed<Pair>),
     Numbers(Correlation<f32>),
     Pairs(Correlation<Pair>),
 }
@@ -51,9 +57,9 @@ impl Packed {
 
     pub(crate) fn forward(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
-        let of = match path.precision() {
-            Precision::F32 | Precision::Halved => Of::Numbers(correlation(path, convolution, w)),
-            Precision::Bf16 => Of::Pairs(correlation(path, convolution, w)),
+        let of = match pays_pairs(path, convolution.group_channels()[1]) {
+            false => Of::Numbers(correlation(path, convolution, w)),
+            true => Of::Pairs(correlation(path, convolution, w)),
         };
         Self { of, n_values: w.len() }
     }
@@ -68,15 +74,19 @@ impl Packed {
     /// For convolutions that [`tiles`] suits, or their input gradient.
     pub(crate) fn by_tiles(way: Way, path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
+        if path.precision() == Precision::Bf16 {
+            let packed = tiles::Packed::new(way, path, convolution, w);
+            return Self { n_values: packed.n_values(), of: Of::TilesOfPairs(packed) };
+        }
         let packed = tiles::Packed::new(way, path, convolution, w);
         Self { n_values: packed.n_values(), of: Of::Tiles(packed) }
     }
 
     pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
-        let of = match path.precision() {
-            Precision::F32 | Precision::Halved => Of::Numbers(adjoint(path, convolution, w)),
-            Precision::Bf16 => Of::Pairs(adjoint(path, convolution, w)),
+        let of = match pays_pairs(path, convolution.group_channels()[0]) {
+            false => Of::Numbers(adjoint(path, convolution, w)),
+            true => Of::Pairs(adjoint(path, convolution, w)),
         };
         Self { of, n_values: w.len() }
     }
@@ -85,7 +95,7 @@ impl Packed {
     pub(crate) fn rows(&self) -> Option<&Rows> {
         match &self.of {
             Of::Rows(_, rows) => Some(rows),
-            Of::Tiles(_) | Of::Numbers(_) | Of::Pairs(_) => None,
+            _ => None,
         }
     }
 
@@ -94,6 +104,7 @@ impl Packed {
         match &self.of {
             Of::Rows(path, rows) => rows.run(*path, convolution, from, to),
             Of::Tiles(packed) => packed.run(from, to),
+            Of::TilesOfPairs(packed) => packed.run(from, to),
             Of::Numbers(correlation) => correlation.run(convolution.batch, from, to),
             Of::Pairs(correlation) => correlation.run(convolution.batch, from, to),
         }
@@ -105,7 +116,10 @@ pub fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f
     let lengths = [convolution.n_input(), convolution.n_output(), convolution.n_weights()];
     assert_eq!([x.len(), dy.len(), dw.len()], lengths);
     if tiles::suits(path, convolution) {
-        return tiles::weight_gradient(path, convolution, x, dy, dw);
+        return match path.precision() {
+            Precision::Bf16 => tiles::weight_gradient::<Pair>(path, convolution, x, dy, dw),
+            _ => tiles::weight_gradient::<f32>(path, convolution, x, dy, dw),
+        };
     }
     let (planes, runs) = planes::of_input(convolution);
     // Pairs are of neighbours in a row; where rows are too short for them, nothing is gained by them either.

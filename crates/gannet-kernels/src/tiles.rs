@@ -14,11 +14,13 @@ mod points;
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
+use crate::cell::Cell;
 use crate::geometry::{Axis, Convolution};
 use crate::packs::Way;
 use crate::path::{Block, GROUP, Path, vectorized};
 use crate::planes::Planes;
 use crate::precision::Precision;
+use crate::product;
 use points::{POINTS, Place};
 
 /// Outputs along a side of a tile.
@@ -46,7 +48,11 @@ pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
     let n_tiles = tiles[0] * tiles[1];
     // Tiles that reach over the end are computed in vain.
     let is_filled = POINTS * n_tiles <= 3 * convolution.output_pixels();
-    path.precision() == Precision::F32
+    // A pair joins phases of the input.
+    let is_joined = path.precision() == Precision::F32 || convolution.axes.iter().any(|axis| axis.stride == 2);
+    // AMX multiplies faster than anything is laid out.
+    is_joined
+        && !path.is_amx()
         && convolution.groups == 1
         && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
         && convolution.axes.iter().all(is_twice)
@@ -116,14 +122,15 @@ impl Tiles {
 }
 
 /// Weights as points: the left sides of products, `[point, panel, groups of depth, row, GROUP]`.
-struct Weights {
-    values: Buffer<f32>,
-    block: Block<f32>,
+struct Weights<C> {
+    values: Buffer<C>,
+    block: Block<C>,
     n_rows: usize,
+    /// In cells.
     depth: usize,
 }
 
-impl Weights {
+impl<C: Cell> Weights<C> {
     /// Whose kernel of `row` and `depth` begins at `at(row, depth)` of `w`, with the other taps `across` and `down` from there.
     fn pack(
         path: Path,
@@ -132,36 +139,38 @@ impl Weights {
         [down, across]: [usize; 2],
         at: impl Fn(usize, usize) -> usize + Sync,
     ) -> Self {
-        let block = path.block(n_rows);
-        let (n_panels, padded) = (n_rows.div_ceil(block.rows), depth.next_multiple_of(GROUP));
-        let panel_values = padded * block.rows;
-        let mut values = Buffer::of(POINTS * n_panels * panel_values);
-        if padded > depth {
-            values.fill(0.0);
-        }
+        let block = C::block(path, n_rows);
+        let n_panels = n_rows.div_ceil(block.rows);
+        let cells = depth.div_ceil(C::DEPTH);
+        let panel_cells = cells.next_multiple_of(GROUP) * block.rows;
+        let mut values = Buffer::of(POINTS * n_panels * panel_cells);
         // A panel of each point at a time.
-        let mut panels: Vec<Vec<&mut [f32]>> = (0..n_panels).map(|_| vec![]).collect();
-        values.chunks_exact_mut(panel_values).enumerate().for_each(|(i, panel)| panels[i % n_panels].push(panel));
+        let mut panels: Vec<Vec<&mut [C]>> = (0..n_panels).map(|_| vec![]).collect();
+        values.chunks_exact_mut(panel_cells).enumerate().for_each(|(i, panel)| panels[i % n_panels].push(panel));
         panels.par_iter_mut().enumerate().for_each(|(panel, points)| {
             vectorized!({
                 let rows = panel * block.rows..((panel + 1) * block.rows).min(n_rows);
                 for (r, row) in rows.enumerate() {
-                    for first in (0..depth).step_by(GROUP) {
-                        let mut kernels = [[0.0; 4]; GROUP];
-                        for (i, kernel) in kernels.iter_mut().enumerate().take(depth - first) {
+                    for (group, first) in (0..depth).step_by(GROUP * C::DEPTH).enumerate() {
+                        let mut kernels = [[0.0; 4]; 2 * GROUP];
+                        for (i, kernel) in kernels.iter_mut().enumerate().take((depth - first).min(GROUP * C::DEPTH)) {
                             let at = at(row, first + i);
                             *kernel = [w[at], w[at + across], w[at + down], w[at + down + across]];
                         }
-                        let place = first * block.rows + r * GROUP;
                         for (point, values) in points.iter_mut().enumerate() {
-                            let to = &mut values[place..place + GROUP];
-                            to.iter_mut().zip(&kernels).for_each(|(to, kernel)| *to = points::weight(point, *kernel));
+                            let mut numbers = [0.0; 2 * GROUP];
+                            numbers
+                                .iter_mut()
+                                .zip(&kernels)
+                                .for_each(|(to, kernel)| *to = points::weight(point, *kernel));
+                            let groups = values.as_chunks_mut::<GROUP>().0;
+                            product::write_group(&numbers, &mut groups[group * block.rows + r]);
                         }
                     }
                 }
             });
         });
-        Self { values, block, n_rows, depth }
+        Self { values, block, n_rows, depth: cells }
     }
 
     fn n_panels(&self) -> usize {
@@ -173,7 +182,7 @@ impl Weights {
     }
 
     /// The sums `[point, row, tile]` over the depth of `right`, `[point, panel, depth, column]`.
-    fn multiply(&self, right: &[f32], n_tiles: usize, sums: &mut [f32]) {
+    fn multiply(&self, right: &[C], n_tiles: usize, sums: &mut [f32]) {
         let (depth, columns) = (self.padded_depth(), self.block.columns);
         let (n_panels, n_right) = (self.n_panels(), n_tiles.div_ceil(columns));
         multiply(self.block, [n_panels, depth, n_right], &self.values, right, sums, false);
@@ -182,11 +191,11 @@ impl Weights {
 
 /// Of each point, `sums[row][column] = left x right`, added to what is there if `is_more`. `left` is `[point, panel, groups,
 /// row, GROUP]`, `right` `[point, panel, depth, column]`; the depth is a multiple of [`GROUP`].
-fn multiply(
-    block: Block<f32>,
+fn multiply<C: Cell>(
+    block: Block<C>,
     [n_left, depth, n_right]: [usize; 3],
-    left: &[f32],
-    right: &[f32],
+    left: &[C],
+    right: &[C],
     sums: &mut [f32],
     is_more: bool,
 ) {
@@ -208,13 +217,13 @@ fn multiply(
 }
 
 /// A convolution or its input gradient, with its weights as points.
-pub(crate) struct Packed {
+pub(crate) struct Packed<C> {
     tiles: Tiles,
-    weights: Weights,
+    weights: Weights<C>,
     way: Way,
 }
 
-impl Packed {
+impl<C: Cell> Packed<C> {
     pub(crate) fn new(way: Way, path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         let tiles = Tiles::new(convolution);
         let (at, taps, [n_out, depth]) = (tiles.kernels(), tiles.taps(), [tiles.channels[1], tiles.depth()]);
@@ -247,7 +256,7 @@ impl Packed {
             let padded = [self.weights.padded_depth(), n_tiles.next_multiple_of(block.columns)];
             let mut right = Buffer::of(POINTS * padded[0] * padded[1]);
             if padded != [depth, n_tiles] {
-                right.fill(0.0);
+                right.fill(C::default());
             }
             let place = |k: usize| Place {
                 first: k * block.columns,
@@ -256,7 +265,7 @@ impl Packed {
                 point: padded[0] * padded[1],
             };
             match self.way {
-                Way::Forth => tiles.lay_out_input(from, 0..n_in, place, &mut right),
+                Way::Forth => tiles.lay_out_input(from, place, &mut right),
                 Way::Back => tiles.lay_out_output(from, place, &mut right),
             }
             let mut sums = Buffer::of(POINTS * n_rows.next_multiple_of(block.rows) * padded[1]);
@@ -270,31 +279,31 @@ impl Packed {
 }
 
 /// The gradient of `w` from those of `y`, for convolutions that are [suited](suits).
-pub(crate) fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let tiles = Tiles::new(convolution);
     let [n_in, n_out] = tiles.channels;
-    let block = path.block(TASK_CHANNELS * tiles.n_phases());
-    let at_once = tiles.images_of(ROUND_TILES);
-    let depth = (at_once * tiles.per_image()).next_multiple_of(GROUP);
+    let block = C::block(path, TASK_CHANNELS * tiles.n_phases());
+    let at_once = tiles.images_of(ROUND_TILES).next_multiple_of(C::DEPTH);
+    let depth = (at_once / C::DEPTH * tiles.per_image()).next_multiple_of(GROUP);
     let n_right = n_out.div_ceil(block.columns);
     let right_values = POINTS * n_right * depth * block.columns;
 
     // The gradients of y as points, `[round, point, panel, tile, channel]`.
     let [input, output] = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
     let n_rounds = convolution.batch.div_ceil(at_once);
-    let mut rights = Buffer::of(n_rounds * right_values);
+    let mut rights = Buffer::<C>::of(n_rounds * right_values);
     rights.par_chunks_exact_mut(right_values).zip(dy.par_chunks(at_once * output)).for_each(|(right, dy)| {
         tiles.lay_out_output_across(dy, [depth, block.columns], right);
     });
 
     // Some channels of the input, and some of the rounds, are a task.
     let n_blocks = n_in.div_ceil(TASK_CHANNELS);
-    let n_slices = MIN_TASKS.div_ceil(n_blocks).min(n_rounds);
-    let rounds_at_once = n_rounds.div_ceil(n_slices);
+    let rounds_at_once = n_rounds.div_ceil(MIN_TASKS.div_ceil(n_blocks).min(n_rounds));
+    let n_slices = n_rounds.div_ceil(rounds_at_once);
     let tasks: Vec<[usize; 2]> = (0..n_slices).flat_map(|s| (0..n_blocks).map(move |b| [b, s])).collect();
     let stride = n_right * block.columns;
     let channels_of = |b: usize| b * TASK_CHANNELS..((b + 1) * TASK_CHANNELS).min(n_in);
-    let partial: Vec<Vec<f32>> = tasks
+    let partial: Vec<Buffer<f32>> = tasks
         .par_iter()
         .map(|&[b, s]| {
             let channels = channels_of(b);
@@ -307,15 +316,16 @@ pub(crate) fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], 
                 step: block.rows * GROUP,
                 point: n_left * block.rows * depth,
             };
-            let mut sums = vec![0.0; POINTS * n_left * block.rows * stride];
-            for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
+            let mut sums = Buffer::of(POINTS * n_left * block.rows * stride);
+            let rounds = s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds);
+            for round in rounds.clone() {
                 let images = &x[round * at_once * input..((round + 1) * at_once * input).min(x.len())];
-                if images.len() / input * tiles.per_image() < depth {
-                    left.fill(0.0);
+                if (images.len() / input).div_ceil(C::DEPTH) * tiles.per_image() < depth {
+                    left.fill(C::default());
                 }
-                tiles.lay_out_input(images, channels.clone(), place, &mut left);
+                tiles.lay_out_images(images, channels.clone(), place, &mut left);
                 let right = &rights[round * right_values..][..right_values];
-                multiply(block, [n_left, depth, n_right], &left, right, &mut sums, true);
+                multiply(block, [n_left, depth, n_right], &left, right, &mut sums, round > rounds.start);
             }
             sums
         })

@@ -110,6 +110,13 @@ impl Path {
         }
     }
 
+    pub(crate) fn is_amx(self) -> bool {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        return self == Self::Amx;
+        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+        return false;
+    }
+
     /// The path itself, or where it is one for bf16 the fastest for 32 bits.
     pub(crate) fn of_32_bits(self) -> Self {
         match self.precision() {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::points::{self, POINTS, Place, Run, in_runs};
 use super::{SIDE, Tiles};
 use crate::buffer::Buffer;
+use crate::cell::Cell;
 use crate::path::vectorized;
 use crate::planes::Planes;
 
@@ -27,43 +28,80 @@ impl Tiles {
         }
     }
 
-    /// Tiles of some `channels` of images as points, each phase of a channel at its place.
-    pub(super) fn lay_out_input(
-        &self,
-        images: &[f32],
-        channels: Range<usize>,
-        place: impl Fn(usize) -> Place,
-        to: &mut [f32],
-    ) {
+    /// Tiles of images as points, the phases of all channels at their places; a cell joins neighbouring phases.
+    pub(super) fn lay_out_input<C: Cell>(&self, images: &[f32], place: impl Fn(usize) -> Place, to: &mut [C]) {
         let pixels = self.input_pixels();
-        let [down, across] = self.size;
-        let width = self.planes.size[1];
+        let cells_of_channel = self.n_phases() / C::DEPTH;
         let mut planes = Buffer::of(self.planes.n_values());
         planes.fill(0.0);
         vectorized!({
             for (n, image) in images.chunks_exact(self.channels[0] * pixels).enumerate() {
-                for channel in channels.clone() {
-                    self.deal_out(&image[channel * pixels..][..pixels], &mut planes);
-                    for phase in 0..self.n_phases() {
-                        let place = place((channel - channels.start) * self.n_phases() + phase);
-                        let [even, odd] = self.halves(phase);
-                        for y in 0..down {
-                            let (row, tile) = (SIDE * y * width, (n * down + y) * across);
-                            let (even, odd) = (&planes[even + row..], &planes[odd + row..]);
-                            let mut x = 0;
-                            while x < across {
-                                let together = place.together(tile + x, across - x);
-                                in_runs!(together, |N, done| {
-                                    let x = x + done;
-                                    place.put(&points::of_input::<N>(&even[x..], &odd[x..], width), tile + x, to);
-                                });
-                                x += together;
-                            }
-                        }
+                for (channel, image) in image.chunks_exact(pixels).enumerate() {
+                    self.deal_out(image, &mut planes);
+                    for cell in 0..cells_of_channel {
+                        let phases = [cell * C::DEPTH, cell * C::DEPTH + C::DEPTH - 1];
+                        let planes = phases.map(|phase| self.halves(phase).map(|half| &planes[half..]));
+                        self.put_input(planes, n, place(channel * cells_of_channel + cell), to);
                     }
                 }
             }
         });
+    }
+
+    /// The same of some `channels`; a cell joins neighbouring images, and each phase of a channel has a place.
+    pub(super) fn lay_out_images<C: Cell>(
+        &self,
+        images: &[f32],
+        channels: Range<usize>,
+        place: impl Fn(usize) -> Place,
+        to: &mut [C],
+    ) {
+        let pixels = self.input_pixels();
+        let image = self.channels[0] * pixels;
+        let mut planes = [Buffer::of(self.planes.n_values()), Buffer::of(self.planes.n_values())];
+        planes.iter_mut().for_each(|planes| planes.fill(0.0));
+        vectorized!({
+            for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
+                if images.len() < C::DEPTH * image {
+                    planes[1].fill(0.0);
+                }
+                for channel in channels.clone() {
+                    for (image, planes) in images.chunks_exact(image).zip(&mut planes) {
+                        self.deal_out(&image[channel * pixels..][..pixels], planes);
+                    }
+                    for phase in 0..self.n_phases() {
+                        let halves = self.halves(phase);
+                        let planes = [0, C::DEPTH - 1].map(|i| halves.map(|half| &planes[i][half..]));
+                        self.put_input(planes, n, place((channel - channels.start) * self.n_phases() + phase), to);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Puts the points of the tiles of the `n`-th image at `place`: of the even and odd columns of planes that cells join.
+    #[inline(always)]
+    fn put_input<C: Cell>(&self, planes: [[&[f32]; 2]; 2], n: usize, place: Place, to: &mut [C]) {
+        let [down, across] = self.size;
+        let width = self.planes.size[1];
+        let [[even, odd], [second_even, second_odd]] = planes;
+        for y in 0..down {
+            let (row, tile) = (SIDE * y * width, (n * down + y) * across);
+            let mut x = 0;
+            while x < across {
+                let together = place.together(tile + x, across - x);
+                in_runs!(together, |N, done| {
+                    let (x, at) = (x + done, row + x + done);
+                    let first = points::of_input::<N>(&even[at..], &odd[at..], width);
+                    let second = match C::DEPTH {
+                        1 => first,
+                        _ => points::of_input::<N>(&second_even[at..], &second_odd[at..], width),
+                    };
+                    place.put([&first, &second], tile + x, to);
+                });
+                x += together;
+            }
+        }
     }
 
     /// The adjoint of [`lay_out_input`](Self::lay_out_input), of all channels, from `[point, phase of a channel, tile]` with
@@ -117,14 +155,15 @@ impl Tiles {
         points::of_output(&rows)
     }
 
-    /// Tiles of images of the output as points, each channel at its place.
-    pub(super) fn lay_out_output(&self, images: &[f32], place: impl Fn(usize) -> Place, to: &mut [f32]) {
+    /// Tiles of images of the output as points; a cell joins neighbouring channels.
+    pub(super) fn lay_out_output<C: Cell>(&self, images: &[f32], place: impl Fn(usize) -> Place, to: &mut [C]) {
         let pixels = self.output_pixels();
         let [down, across] = self.size;
         vectorized!({
             for (n, image) in images.chunks_exact(self.channels[1] * pixels).enumerate() {
-                for (channel, image) in image.chunks_exact(pixels).enumerate() {
-                    let place = place(channel);
+                for (cell, channels) in image.chunks(C::DEPTH * pixels).enumerate() {
+                    let place = place(cell);
+                    let (first, second) = channels.split_at(pixels);
                     for y in 0..down {
                         let tile = (n * down + y) * across;
                         let mut x = 0;
@@ -132,7 +171,12 @@ impl Tiles {
                             let together = place.together(tile + x, across - x);
                             in_runs!(together, |N, done| {
                                 let x = x + done;
-                                place.put(&self.some_of_output::<N>(image, [y, x]), tile + x, to);
+                                let first = self.some_of_output::<N>(first, [y, x]);
+                                let second = match second {
+                                    [] => [[0.0; N]; POINTS],
+                                    second => self.some_of_output::<N>(second, [y, x]),
+                                };
+                                place.put([&first, &second], tile + x, to);
                             });
                             x += together;
                         }
@@ -142,25 +186,35 @@ impl Tiles {
         });
     }
 
-    /// The same as `[point, panel, tile, channel]` with panels of `columns` channels and `depth` tiles, zeros behind these.
-    pub(super) fn lay_out_output_across(&self, images: &[f32], [depth, columns]: [usize; 2], to: &mut [f32]) {
+    /// Tiles of images as `[point, panel, tile, channel]` with panels of `columns` channels and `depth` tiles, zeros behind
+    /// these; a cell joins neighbouring images.
+    pub(super) fn lay_out_output_across<C: Cell>(&self, images: &[f32], [depth, columns]: [usize; 2], to: &mut [C]) {
         const TOGETHER: usize = 16;
         let pixels = self.output_pixels();
+        let image = self.channels[1] * pixels;
         let [down, across] = self.size;
         let (panel, point) = (depth * columns, self.channels[1].div_ceil(columns) * depth * columns);
-        if images.len() / pixels / self.channels[1] * self.per_image() < depth {
-            to.fill(0.0);
+        if (images.len() / image).div_ceil(C::DEPTH) * self.per_image() < depth {
+            to.fill(C::default());
         }
         vectorized!({
-            for (n, image) in images.chunks_exact(self.channels[1] * pixels).enumerate() {
-                for (group, channels) in image.chunks(TOGETHER * pixels).enumerate() {
-                    let (channel, n_channels) = (group * TOGETHER, channels.len() / pixels);
-                    let start = channel / columns * panel + channel % columns;
+            for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
+                for first in (0..self.channels[1]).step_by(TOGETHER) {
+                    let n_channels = TOGETHER.min(self.channels[1] - first);
+                    let start = first / columns * panel + first % columns;
                     for y in 0..down {
                         in_runs!(across, |N, x| {
-                            let mut runs = [[[0.0; N]; POINTS]; TOGETHER];
-                            for (channel, run) in channels.chunks_exact(pixels).zip(&mut runs) {
-                                *run = self.some_of_output::<N>(channel, [y, x]);
+                            let mut runs = [[[C::default(); N]; POINTS]; TOGETHER];
+                            for (i, run) in runs.iter_mut().enumerate().take(n_channels) {
+                                let at = (first + i) * pixels;
+                                let first = self.some_of_output::<N>(&images[at..at + pixels], [y, x]);
+                                let second = match images.get(image + at..image + at + pixels) {
+                                    Some(second) if C::DEPTH > 1 => self.some_of_output::<N>(second, [y, x]),
+                                    _ => [[0.0; N]; POINTS],
+                                };
+                                for point in 0..POINTS {
+                                    run[point] = C::join_numbers(&first[point], &second[point]);
+                                }
                             }
                             let start = start + ((n * down + y) * across + x) * columns;
                             for place in 0..POINTS {

@@ -1,6 +1,8 @@
 //! Tiles and kernels as nine points, and back: products of the three points of a direction with those of the other. Point
 //! 3 i + j is the i-th downwards and the j-th across.
 
+use crate::cell::Cell;
+
 /// Points of a tile.
 pub(super) const POINTS: usize = 9;
 /// Tiles that are transformed together, at most.
@@ -20,12 +22,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Copies `run`, which does not cross an end of the place's runs, to the tile `at` and those behind it.
+    /// Copies runs, joined to cells, to the tile `at` and those behind it. They do not cross an end of the place's runs.
     #[inline(always)]
-    pub(super) fn put<const N: usize>(&self, run: &Run<N>, at: usize, to: &mut [f32]) {
-        let first = self.first + at / self.run * self.step + at % self.run;
-        for (point, values) in run.iter().enumerate() {
-            to[first + point * self.point..][..N].copy_from_slice(values);
+    pub(super) fn put<C: Cell, const N: usize>(&self, [first, second]: [&Run<N>; 2], at: usize, to: &mut [C]) {
+        let start = self.first + at / self.run * self.step + at % self.run;
+        for point in 0..POINTS {
+            let cells = C::join_numbers(&first[point], &second[point]);
+            to[start + point * self.point..][..N].copy_from_slice(&cells);
         }
     }
 
