@@ -66,30 +66,28 @@ pub fn conv2d_padded(
     padding: [[usize; 2]; 2],
     groups: usize,
 ) -> Tensor<4> {
+    let padding = padding.map(|[before, behind]| (before, behind));
+    let options = ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups);
     #[cfg(feature = "kernels")]
     if is_served(x.device()) {
-        let [batch, n_in, h, w] = x.dims();
-        let [n_out, n_in_group, kernel_h, kernel_w] = weight.dims();
-        assert_eq!(n_in, n_in_group * groups, "the input has as many channels as the weights take");
-        let axes = [(h, kernel_h, padding[0]), (w, kernel_w, padding[1])].map(|(size, kernel, padding)| {
-            Axis::new(size, kernel, stride, padding, 1)
-                .unwrap_or_else(|| panic!("{size} pixels with a padding of {padding:?} hold no kernel of {kernel}"))
-        });
-        let convolution = Convolution { batch, channels: [n_in, n_out], groups, axes };
-        return Tensor::from_dispatch(Dispatch::correlate(
-            x.into_dispatch(),
-            weight.into_dispatch(),
-            convolution,
-            Precision::current(),
-        ));
+        return correlate(x, weight, options);
     }
-    let [[above, below], [left, right]] = padding;
-    let (x, padding) = if above == below && left == right {
-        (x, [above, left])
-    } else {
-        (x.pad((left, right, above, below), 0.0), [0; 2])
-    };
-    module::conv2d(x, weight, None, ConvOptions::new([stride; 2], padding, [1, 1], groups))
+    module::conv2d(x, weight, None, options)
+}
+
+/// Convolution of signals `[N, in, L]` with weights `[out, in / groups, kernel]` to `[N, out, L']`, plus a bias `[out]`. L' is
+/// `(before + L + behind - dilation (kernel - 1) - 1) / stride + 1`, rounded down, with zeros counted before and behind.
+///
+/// # Panics
+/// If the padded input is smaller than the kernel, or the channels do not fit the groups.
+pub fn conv1d(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<1>>, options: ConvOptions<1>) -> Tensor<3> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let ConvOptions { stride: [stride], padding: [padding], dilation: [dilation], groups } = options;
+        let of_rows = ConvOptions::new_with_padding([1, stride], [(0, 0), padding], [1, dilation], groups);
+        return plus(correlate(x.unsqueeze_dim(2), weight.unsqueeze_dim(2), of_rows).squeeze_dim(2), bias);
+    }
+    module::conv1d(x, weight, bias, options)
 }
 
 /// Transposed convolution of `[N, in, H, W]` with weights `[in, out, kernel, kernel]` to `(H - 1) stride - 2 padding +
@@ -98,26 +96,33 @@ pub fn conv2d_padded(
 /// # Panics
 /// If nothing is left after the padding, or the channels do not fit.
 pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+    let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
     #[cfg(feature = "kernels")]
     if is_served(x.device()) {
-        let [batch, n_in, h, w] = x.dims();
-        let [n_in_weight, n_out, kernel_h, kernel_w] = weight.dims();
-        assert_eq!(n_in, n_in_weight, "the input has as many channels as the weights take");
-        let axes = [(h, kernel_h), (w, kernel_w)].map(|(output, kernel)| {
-            let padded = (output - 1) * stride + kernel;
-            assert!(padded > 2 * padding, "of {padded} pixels none is left after a padding of {padding}");
-            Axis { input: padded - 2 * padding, output, kernel, stride, padding, dilation: 1 }
-        });
-        let convolution = Convolution { batch, channels: [n_out, n_in], groups: 1, axes };
-        return Tensor::from_dispatch(Dispatch::correlate_back(
-            x.into_dispatch(),
-            weight.into_dispatch(),
-            convolution,
-            Precision::current(),
-        ));
+        return correlate_back(x, weight, options);
     }
-    let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
     module::conv_transpose2d(x, weight, None, options)
+}
+
+/// Transposed convolution of signals `[N, in, L]` with weights `[in, out / groups, kernel]`, plus a bias `[out]`, to
+/// `(L - 1) stride - 2 padding + dilation (kernel - 1) + 1 + padding_out` values: the input gradient of a convolution.
+///
+/// # Panics
+/// If nothing is left after the padding, or the channels do not fit.
+pub fn conv_transpose1d(
+    x: Tensor<3>,
+    weight: Tensor<3>,
+    bias: Option<Tensor<1>>,
+    options: ConvTransposeOptions<1>,
+) -> Tensor<3> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        let ConvTransposeOptions { stride, padding, padding_out, dilation, groups } = options;
+        let [[stride], [padding], [more], [dilation]] = [stride, padding, padding_out, dilation];
+        let of_rows = ConvTransposeOptions::new([1, stride], [0, padding], [0, more], [1, dilation], groups);
+        return plus(correlate_back(x.unsqueeze_dim(2), weight.unsqueeze_dim(2), of_rows).squeeze_dim(2), bias);
+    }
+    module::conv_transpose1d(x, weight, bias, options)
 }
 
 /// `x` where it is positive, `slope x` elsewhere; `slope` is in [0, 1).
@@ -285,4 +290,50 @@ pub fn norm<'a>(tensors: impl IntoIterator<Item = &'a Tensor<1>>) -> f64 {
         f64::from(x.clone().square().sum().into_scalar::<f32>())
     };
     tensors.into_iter().map(square).sum::<f64>().sqrt()
+}
+
+/// What a convolution is for the kernels.
+#[cfg(feature = "kernels")]
+fn correlate(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tensor<4> {
+    let ConvOptions { stride, padding, dilation, groups } = options;
+    let [batch, n_in, h, w] = x.dims();
+    let [n_out, n_in_group, kernel_h, kernel_w] = weight.dims();
+    assert_eq!(n_in, n_in_group * groups, "the input has as many channels as the weights take");
+    assert!(n_out.is_multiple_of(groups), "{n_out} channels do not fall into {groups} groups");
+    let axes = [(0, h, kernel_h), (1, w, kernel_w)].map(|(i, size, kernel)| {
+        Axis::new(size, kernel, stride[i], padding[i].into(), dilation[i])
+            .unwrap_or_else(|| panic!("{size} pixels with a padding of {:?} hold no kernel of {kernel}", padding[i]))
+    });
+    let convolution = Convolution { batch, channels: [n_in, n_out], groups, axes };
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::correlate(x, weight, convolution, Precision::current()))
+}
+
+/// What a transposed convolution is for the kernels.
+#[cfg(feature = "kernels")]
+fn correlate_back(x: Tensor<4>, weight: Tensor<4>, options: ConvTransposeOptions<2>) -> Tensor<4> {
+    let ConvTransposeOptions { stride, padding, padding_out, dilation, groups } = options;
+    let [batch, n_in, h, w] = x.dims();
+    let [n_in_weight, n_out_group, kernel_h, kernel_w] = weight.dims();
+    assert_eq!(n_in, n_in_weight, "the input has as many channels as the weights take");
+    assert!(n_in.is_multiple_of(groups), "{n_in} channels do not fall into {groups} groups");
+    let axes = [(0, h, kernel_h), (1, w, kernel_w)].map(|(i, output, kernel)| {
+        let [stride, padding, dilation] = [stride[i], padding[i], dilation[i]];
+        let padded = (output - 1) * stride + dilation * (kernel - 1) + 1 + padding_out[i];
+        assert!(padded > 2 * padding, "of {padded} pixels none is left after a padding of {padding}");
+        Axis { input: padded - 2 * padding, output, kernel, stride, padding, dilation }
+    });
+    let convolution = Convolution { batch, channels: [n_out_group * groups, n_in], groups, axes };
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::correlate_back(x, weight, convolution, Precision::current()))
+}
+
+/// `y` of `[N, out, L]` plus a bias `[out]`.
+#[cfg(feature = "kernels")]
+fn plus(y: Tensor<3>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    let [_, n_out, _] = y.dims();
+    match bias {
+        Some(bias) => y + bias.reshape([1, n_out, 1]),
+        None => y,
+    }
 }

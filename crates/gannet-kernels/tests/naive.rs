@@ -2,7 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use gannet_kernels::{Axis, Convolution, Path, Precision, forward, forward_by_rows, input_gradient, weight_gradient};
+use std::fmt::Debug;
+
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Device, Tensor, TensorData};
+use gannet_kernels::{
+    Axis, Convolution, Path, Precision, conv_transpose1d, conv1d, conv2d, forward, forward_by_rows, input_gradient,
+    weight_gradient,
+};
 use proptest::prelude::*;
 
 /// Error allowed, relative to the sum of absolute values of what is added.
@@ -51,10 +58,24 @@ fn numbers(n: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-fn assert_close(what: &str, c: &Convolution, path: Path, ours: &[f32], sums: &[[f64; 2]], tolerance: f64) {
+/// The values of the input gradient, of the weight gradient and of the output, each with the size of what is added.
+fn sums(c: &Convolution, x: &[f32], w: &[f32], dy: &[f32]) -> [Vec<[f64; 2]>; 3] {
+    let mut sums = [x.len(), w.len(), dy.len()].map(|n| vec![[0.0; 2]; n]);
+    each(c, |i, t, o| {
+        for (of, at, a, b) in [(0, i, dy[o], w[t]), (1, t, x[i], dy[o]), (2, o, x[i], w[t])] {
+            let product = f64::from(a) * f64::from(b);
+            sums[of][at][0] += product;
+            sums[of][at][1] += product.abs();
+        }
+    });
+    sums
+}
+
+fn assert_close(what: &str, c: &Convolution, by: impl Debug, ours: &[f32], sums: &[[f64; 2]], tolerance: f64) {
+    assert_eq!(ours.len(), sums.len(), "{what}: {c:?}");
     for (i, (ours, [sum, size])) in ours.iter().zip(sums).enumerate() {
         let error = (f64::from(*ours) - sum).abs();
-        assert!(error <= tolerance * size, "{what} {i} is {ours}, expected {sum}: {path:?}, {c:?}");
+        assert!(error <= tolerance * size, "{what} {i} is {ours}, expected {sum}: {by:?}, {c:?}");
     }
 }
 
@@ -68,16 +89,7 @@ fn check(c: &Convolution, seed: u64) {
         };
         let (x, w, dy) =
             (operand(c.n_input(), seed), operand(c.n_weights(), seed + 1), operand(c.n_output(), seed + 2));
-        let [mut y_sums, mut dx_sums, mut dw_sums] = [dy.len(), x.len(), w.len()].map(|n| vec![[0.0; 2]; n]);
-        each(c, |i, t, o| {
-            for (sums, at, a, b) in
-                [(&mut y_sums, o, x[i], w[t]), (&mut dx_sums, i, dy[o], w[t]), (&mut dw_sums, t, x[i], dy[o])]
-            {
-                let product = f64::from(a) * f64::from(b);
-                sums[at][0] += product;
-                sums[at][1] += product.abs();
-            }
-        });
+        let [dx_sums, dw_sums, y_sums] = sums(c, &x, &w, &dy);
         for &path in paths {
             // What was in the results before must not matter.
             let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![f32::NAN; n]);
@@ -143,6 +155,83 @@ proptest! {
     }
 }
 
+prop_compose! {
+    /// A convolution of signals, which are images of one row.
+    fn of_signals()(
+        along in any_axis(), batch in 1usize..5, groups in 1usize..4, n_in in 1usize..5, n_out in 1usize..15,
+    ) -> Convolution {
+        let axes = [axis(1, 1, 1, [0; 2], 1), along];
+        Convolution { batch, channels: [n_in * groups, n_out * groups], groups, axes }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn convolutions_of_signals_and_their_gradients_equal_their_sums(c in of_signals(), seed in any::<u32>()) {
+        let along @ Axis { output, stride, padding, dilation, .. } = c.axes[1];
+        let read = (output - 1) * stride + dilation * (along.kernel - 1) + 1;
+
+        let behind = read.saturating_sub(padding + along.input);
+        let options = ConvOptions::new_with_padding([stride], [(padding, behind)], [dilation], c.groups);
+        assert_signals(&c, [0, 2], seed.into(), |x, w, bias| conv1d(x, w, bias, options));
+
+        // What a transposed convolution makes is at least as long as the input was.
+        let input = along.input.max(read.saturating_sub(2 * padding));
+        let more = input + 2 * padding - read;
+        let options = ConvTransposeOptions::new([stride], [padding], [more], [dilation], c.groups);
+        let c = Convolution { axes: [c.axes[0], Axis { input, ..along }], ..c };
+        assert_signals(&c, [2, 0], seed.into(), |y, w, bias| conv_transpose1d(y, w, bias, options));
+    }
+}
+
+/// Compares what `operation` makes of signals, weights and a bias, and its gradients, with the sums of `c`. It leads `from`
+/// one side of `c` `to` the other: 0 is the input, 2 the output.
+fn assert_signals(
+    c: &Convolution,
+    [from, to]: [usize; 2],
+    seed: u64,
+    operation: impl FnOnce(Tensor<3>, Tensor<3>, Option<Tensor<1>>) -> Tensor<3>,
+) {
+    let [n_in, n_out] = c.channels;
+    let of_weights = [n_out, c.group_channels()[0], c.taps()];
+    let shapes = [[c.batch, n_in, c.input_pixels()], of_weights, [c.batch, n_out, c.output_pixels()]];
+    let operands = [0, 1, 2].map(|i| numbers(shapes[i].iter().product(), seed + i as u64));
+    let mut expected = sums(c, &operands[0], &operands[1], &operands[2]);
+    let n_channels = shapes[to][1];
+    let bias = numbers(n_channels, seed + 3);
+    let mut bias_sums = vec![[0.0; 2]; n_channels];
+    for (at, (sum, value)) in expected[to].iter_mut().zip(&operands[to]).enumerate() {
+        let channel = at / shapes[to][2] % n_channels;
+        for (sum, value) in [(sum, bias[channel]), (&mut bias_sums[channel], *value)] {
+            sum[0] += f64::from(value);
+            sum[1] += f64::from(value.abs());
+        }
+    }
+
+    let device = Device::default().autodiff();
+    let tensor =
+        |i: usize| Tensor::<3>::from_data(TensorData::new(operands[i].clone(), shapes[i]), &device).require_grad();
+    let [x, w, along] = [from, 1, to].map(tensor);
+    let bias = Tensor::<1>::from_data(TensorData::new(bias, [n_channels]), &device).require_grad();
+    let y = operation(x.clone(), w.clone(), Some(bias.clone()));
+    let gradients = (y.clone() * along).sum().backward();
+    let bias = bias.grad(&gradients).unwrap().unsqueeze();
+    let results = [y, x.grad(&gradients).unwrap(), w.grad(&gradients).unwrap(), bias];
+    for (result, sums) in results.into_iter().zip([&expected[to], &expected[from], &expected[1], &bias_sums]) {
+        let values: Vec<f32> = result.into_data().iter::<f32>().collect();
+        assert_close("signals", c, [from, to], &values, sums, TOLERANCE);
+    }
+}
+
+#[test]
+#[should_panic(expected = "3 channels do not fall into 2 groups")]
+fn channels_that_do_not_fall_into_their_groups_are_refused() {
+    let ones = |shape: [usize; 4]| Tensor::ones(shape, &Device::default());
+    conv2d(ones([1, 2, 5, 5]), ones([3, 1, 3, 3]), 1, 1, 2);
+}
+
 #[test]
 fn the_layers_of_real_networks_equal_their_sums() {
     let square = |input, kernel, stride, padding| [axis(input, kernel, stride, [padding; 2], 1); 2];
@@ -157,6 +246,7 @@ fn the_layers_of_real_networks_equal_their_sums() {
         (7, [70, 9], 1, square(7, 7, 1, 0)),
         (1, [300, 20], 1, square(5, 1, 1, 0)),
         (2, [8, 12], 1, [axis(1, 1, 1, [0; 2], 1), axis(50, 9, 2, [4, 3], 2)]),
+        (2, [5, 14], 1, [axis(1, 1, 1, [0; 2], 1), axis(2001, 25, 4, [11, 10], 1)]),
     ] {
         check(&Convolution { batch, channels, groups, axes }, 7);
     }
@@ -224,12 +314,7 @@ fn a_sum_does_not_depend_on_where_in_the_image_it_lies() {
 
 fn assert_by_rows(c: &Convolution, seed: u64) {
     let (x, w) = (numbers(c.n_input(), seed), numbers(c.n_weights(), seed + 1));
-    let mut sums = vec![[0.0; 2]; c.n_output()];
-    each(c, |i, t, o| {
-        let product = f64::from(x[i]) * f64::from(w[t]);
-        sums[o][0] += product;
-        sums[o][1] += product.abs();
-    });
+    let [_, _, sums] = sums(c, &x, &w, &vec![0.0; c.n_output()]);
     for &path in Path::available() {
         let mut y = vec![f32::NAN; c.n_output()];
         let is_done = forward_by_rows(path, c, &x, &w, &mut y);
