@@ -18,14 +18,7 @@ fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Syn
     assert_eq!([a.len(), b.len()], [to.len(); 2]);
     to.par_chunks_mut(PIECE).zip(a.par_chunks(PIECE).zip(b.par_chunks(PIECE))).for_each(|(to, (a, b))| {
         vectorized!({
-            let ((to, to_rest), (a, a_rest), (b, b_rest)) =
-                (to.as_chunks_mut::<LANES>(), a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-            for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b)) {
-                for lane in 0..LANES {
-                    to[lane] = of(a[lane], b[lane]);
-                }
-            }
-            to_rest.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(to, (a, b))| *to = of(*a, *b));
+            to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = of(*a, *b));
         });
     });
 }
