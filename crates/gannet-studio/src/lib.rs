@@ -4,8 +4,8 @@
 //! [`app`] is the whole of it as a service. It reads run directories, so that a studio that dies takes no run with it, and
 //! old or copied runs open too; what it launches is trained by processes of their own. Reading order: `serve` takes
 //! connections, `guard` says who may ask, `runs` and `history` read what runs left, `turns` says when a network may be worked
-//! with, `api`, `live`, `sampling`, `nearest`, `translate`, `inpaint`, `launch` and `playground` answer, `assets` holds the
-//! pages.
+//! with, `workers` on which threads, `api`, `live`, `sampling`, `nearest`, `translate`, `inpaint`, `launch` and `playground`
+//! answer, `assets` holds the pages.
 
 mod guard;
 mod problem;
@@ -14,6 +14,7 @@ mod history;
 mod rates;
 mod api;
 mod live;
+mod workers;
 mod turns;
 mod pictures;
 mod samplers;

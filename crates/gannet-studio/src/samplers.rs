@@ -14,10 +14,9 @@ use gannet::generator::{BATCH, Generator, Place};
 use tokio::sync::{Notify, oneshot};
 
 use crate::Shared;
-use crate::api::reading;
 use crate::problem::Problem;
 use crate::sampling::{MAX_SEEDS, N_DIRECTIONS};
-use crate::turns::Permit;
+use crate::turns::{Permit, once_in_turn};
 
 /// Generators kept in memory.
 const MAX_LOADED: usize = 2;
@@ -229,14 +228,9 @@ impl Sampler {
 async fn serve(studio: Shared, sampler: Arc<Sampler>) {
     loop {
         sampler.rest().await;
-        let Ok(turn) = studio.turns.turn().await else { return };
         let held = sampler.clone();
-        let work = move || {
-            let _until_done = turn;
-            held.draw_waiting();
-        };
         // Where it breaks off, those whose samples were drawn hear that nobody will answer them.
-        let _broken = reading(work).await;
+        let _broken = once_in_turn(&studio, move |_| held.draw_waiting()).await;
         if sampler.is_done() {
             return;
         }

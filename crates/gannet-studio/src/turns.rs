@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::reading;
 use crate::problem::Problem;
+use crate::workers::Workers;
 use crate::{Shared, Studio};
 
 /// Requests that wait for a network; more are turned away.
@@ -22,6 +23,7 @@ const MAX_UPLOADS: usize = 16;
 pub(crate) struct Turns {
     /// One at a time: each uses all cores, and a training wants some of them.
     turn: Arc<Semaphore>,
+    workers: Workers,
     waiting: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
 }
@@ -32,7 +34,7 @@ pub(crate) type Permit = OwnedSemaphorePermit;
 impl Default for Turns {
     fn default() -> Self {
         let [turn, waiting, uploads] = [1, MAX_WAITING, MAX_UPLOADS].map(|n| Arc::new(Semaphore::new(n)));
-        Self { turn, waiting, uploads }
+        Self { turn, workers: Workers::default(), waiting, uploads }
     }
 }
 
@@ -45,11 +47,6 @@ impl Turns {
     /// Leave to read a picture, once there is room for it in memory.
     pub(crate) async fn upload(&self) -> Result<Permit, Problem> {
         self.uploads.clone().acquire_owned().await.map_err(|_| busy())
-    }
-
-    /// The turn, once those before have had theirs.
-    pub(crate) async fn turn(&self) -> Result<Permit, Problem> {
-        self.turn.clone().acquire_owned().await.map_err(|_| busy())
     }
 }
 
@@ -73,11 +70,22 @@ pub(crate) async fn in_turn_at<T: Send + 'static>(
     place: Permit,
     work: impl FnOnce(&Studio, Permit) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let turn = studio.turns.turn().await?;
+    once_in_turn(studio, move |studio| work(studio, place)).await?
+}
+
+/// The same for whoever needs no place, as those who wait have theirs.
+pub(crate) async fn once_in_turn<T: Send + 'static>(
+    studio: &Shared,
+    work: impl FnOnce(&Studio) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = studio.turns.turn.clone().acquire_owned().await.map_err(|_| busy())?;
     let held = studio.clone();
     reading(move || {
-        let _until_done = turn;
-        work(&held, place)
+        let studio = &*held;
+        studio.turns.workers.work(move || {
+            let _until_done = turn;
+            work(studio)
+        })
     })
-    .await?
+    .await
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use common::{get_json, post};
+use common::{get, get_json, post};
 use gannet_studio::{Options, app};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -82,6 +82,24 @@ async fn why_a_training_broke_off_is_told() {
     let run = launch(&app).await;
     let detail = once(&app, &run, |detail| detail["control"]["is_ours"] == false).await;
     assert_eq!(detail["control"]["trouble"], "no memory left");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_training_is_not_behind_others_as_the_studio_s_networks_are() {
+    use rustix::process::{Pid, getpriority_process};
+
+    let (folder, app) = studio("nice > \"$(dirname \"$0\")/niceness\"");
+    // Drawn by the threads that networks work on.
+    assert_eq!(get(&app, "/api/mask?width=8&height=8").await.0, StatusCode::OK);
+    let run = launch(&app).await;
+    once(&app, &run, |detail| detail["control"]["is_ours"] == false).await;
+    let trained = fs::read_to_string(folder.path().join("niceness")).unwrap();
+    let own = getpriority_process(None).unwrap();
+    assert_eq!(trained.trim().parse(), Ok(own));
+    let threads = fs::read_dir("/proc/self/task").unwrap().map(|entry| entry.unwrap().file_name());
+    let mut ids = threads.map(|id| Pid::from_raw(id.to_str().unwrap().parse().unwrap()));
+    assert!(ids.any(|id| getpriority_process(id) == Ok((own + 10).min(19))), "no thread is behind others");
 }
 
 #[tokio::test]
