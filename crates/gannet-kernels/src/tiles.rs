@@ -6,7 +6,7 @@
 //! (d2 - d1) g1 and y = (m0 + m1, m1 + m2). In both directions, a tile of 2x2 outputs needs the products of nine points.
 //! Sums over channels are taken of points, so that each point is a product of matrices: of weights with what tiles of the
 //! input became. The two gradients are the adjoints of this, on the same tiles. All factors are 0 and ±1, so that nothing is
-//! lost but the rounding of sums.
+//! lost but the rounding of sums; in bf16, whose cells join two numbers, the points are rounded too.
 
 mod layout;
 mod points;
@@ -50,7 +50,7 @@ pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
     let is_filled = POINTS * n_tiles <= 3 * convolution.output_pixels();
     // A pair joins phases of the input.
     let is_joined = path.precision() == Precision::F32 || convolution.axes.iter().any(|axis| axis.stride == 2);
-    // AMX multiplies faster than anything is laid out.
+    // With AMX products are cheap already, and laying tiles out is not; there it was not tried.
     is_joined
         && !path.is_amx()
         && convolution.groups == 1
