@@ -76,8 +76,18 @@ impl Convolution {
     }
 
     /// Input and output channels of a group.
+    ///
+    /// # Panics
+    /// If the channels do not fall into the groups.
     pub fn group_channels(&self) -> [usize; 2] {
-        self.channels.map(|channels| channels / self.groups)
+        self.channels.map(|channels| {
+            assert!(
+                channels.is_multiple_of(self.groups),
+                "{channels} channels do not fall into {} groups",
+                self.groups
+            );
+            channels / self.groups
+        })
     }
 
     /// Values of the weights.

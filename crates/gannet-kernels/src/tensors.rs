@@ -299,7 +299,6 @@ fn correlate(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tensor
     let [batch, n_in, h, w] = x.dims();
     let [n_out, n_in_group, kernel_h, kernel_w] = weight.dims();
     assert_eq!(n_in, n_in_group * groups, "the input has as many channels as the weights take");
-    assert!(n_out.is_multiple_of(groups), "{n_out} channels do not fall into {groups} groups");
     let axes = [(0, h, kernel_h), (1, w, kernel_w)].map(|(i, size, kernel)| {
         Axis::new(size, kernel, stride[i], padding[i].into(), dilation[i])
             .unwrap_or_else(|| panic!("{size} pixels with a padding of {:?} hold no kernel of {kernel}", padding[i]))
@@ -316,7 +315,6 @@ fn correlate_back(x: Tensor<4>, weight: Tensor<4>, options: ConvTransposeOptions
     let [batch, n_in, h, w] = x.dims();
     let [n_in_weight, n_out_group, kernel_h, kernel_w] = weight.dims();
     assert_eq!(n_in, n_in_weight, "the input has as many channels as the weights take");
-    assert!(n_in.is_multiple_of(groups), "{n_in} channels do not fall into {groups} groups");
     let axes = [(0, h, kernel_h), (1, w, kernel_w)].map(|(i, output, kernel)| {
         let [stride, padding, dilation] = [stride[i], padding[i], dilation[i]];
         let padded = (output - 1) * stride + dilation * (kernel - 1) + 1 + padding_out[i];

@@ -58,7 +58,7 @@ impl Tiles {
     ) {
         let pixels = self.input_pixels();
         let image = self.channels[0] * pixels;
-        let mut planes = [Buffer::of(self.planes.n_values()), Buffer::of(self.planes.n_values())];
+        let mut planes: Vec<Buffer<f32>> = (0..C::DEPTH).map(|_| Buffer::of(self.planes.n_values())).collect();
         planes.iter_mut().for_each(|planes| planes.fill(0.0));
         vectorized!({
             for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
@@ -199,14 +199,14 @@ impl Tiles {
         }
         vectorized!({
             for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
-                for first in (0..self.channels[1]).step_by(TOGETHER) {
-                    let n_channels = TOGETHER.min(self.channels[1] - first);
-                    let start = first / columns * panel + first % columns;
+                for channel in (0..self.channels[1]).step_by(TOGETHER) {
+                    let n_channels = TOGETHER.min(self.channels[1] - channel);
+                    let start = channel / columns * panel + channel % columns;
                     for y in 0..down {
                         in_runs!(across, |N, x| {
                             let mut runs = [[[C::default(); N]; POINTS]; TOGETHER];
                             for (i, run) in runs.iter_mut().enumerate().take(n_channels) {
-                                let at = (first + i) * pixels;
+                                let at = (channel + i) * pixels;
                                 let first = self.some_of_output::<N>(&images[at..at + pixels], [y, x]);
                                 let second = match images.get(image + at..image + at + pixels) {
                                     Some(second) if C::DEPTH > 1 => self.some_of_output::<N>(second, [y, x]),
