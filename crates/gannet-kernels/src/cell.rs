@@ -1,6 +1,6 @@
 //! What packed matrices are made of: one number of 32 bits, or two of 16 whose products are added together.
 
-use crate::path::{Block, Path, Taps};
+use crate::path::{Block, LANES, Lanes, Path, Taps, Vector};
 
 /// Values of some type that any bits are.
 ///
@@ -30,8 +30,8 @@ pub(crate) trait Cell: Plain {
     /// The same for runs of values.
     fn join_runs<const N: usize>(first: &[Self::Value; N], second: &[Self::Value; N]) -> [Self; N];
 
-    /// The same for runs of numbers.
-    fn join_numbers<const N: usize>(first: &[f32; N], second: &[f32; N]) -> [Self; N];
+    /// The same for vectors of numbers.
+    fn join_vectors<V: Vector>(first: V, second: V, to: &mut [Self; LANES]);
 
     /// The register block for a left side of `n_rows`.
     fn block(path: Path, n_rows: usize) -> Block<Self>;
@@ -70,8 +70,8 @@ impl Cell for f32 {
     }
 
     #[inline(always)]
-    fn join_numbers<const N: usize>(first: &[f32; N], _: &[f32; N]) -> [Self; N] {
-        *first
+    fn join_vectors<V: Vector>(first: V, _: V, to: &mut Lanes) {
+        first.store(to);
     }
 
     fn block(path: Path, n_rows: usize) -> Block<Self> {
@@ -140,12 +140,8 @@ impl Cell for Pair {
     }
 
     #[inline(always)]
-    fn join_numbers<const N: usize>(first: &[f32; N], second: &[f32; N]) -> [Self; N] {
-        let mut cells = [Self::default(); N];
-        for i in 0..N {
-            cells[i] = Self::join([Self::value(first[i]), Self::value(second[i])]);
-        }
-        cells
+    fn join_vectors<V: Vector>(first: V, second: V, to: &mut [Self; LANES]) {
+        first.join(second, to);
     }
 
     fn block(path: Path, n_rows: usize) -> Block<Self> {

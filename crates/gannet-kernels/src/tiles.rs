@@ -1,7 +1,7 @@
-//! Convolutions whose kernel is twice their stride, as DCGANs are made of, with 9 products in the place of 16: Winograd's
+//! Convolutions of a kernel of 4x4 and a stride of 2, as DCGANs are made of, with 9 products in the place of 16: Winograd's
 //! F(2x2, 2x2) (Winograd 1980, "Arithmetic Complexity of Computations"; Lavin and Gray 2016, section 4).
 //!
-//! On the interleaved [`Planes`] of its input such a convolution has kernels of 2x2 and no stride. In one direction two
+//! On each of the four interleaved phases of its input such a convolution has a kernel of 2x2 and no stride. In one direction two
 //! neighbours of the output, y = (d0 g0 + d1 g1, d1 g0 + d2 g1), are four products, or three: m = (d0 - d1) g0, d1 (g0 + g1),
 //! (d2 - d1) g1 and y = (m0 + m1, m1 + m2). In both directions, a tile of 2x2 outputs needs the products of nine points.
 //! Sums over channels are taken of points, so that each point is a product of matrices: of weights with what tiles of the
@@ -10,19 +10,24 @@
 
 mod layout;
 mod points;
+mod windows;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::cell::Cell;
-use crate::geometry::{Axis, Convolution};
+use crate::geometry::Convolution;
 use crate::packs::Way;
-use crate::path::{Block, GROUP, Path, vectorized};
-use crate::planes::Planes;
-use crate::precision::Precision;
-use crate::product;
-use points::{POINTS, Place};
+use crate::path::{Block, GROUP, LANES, Lanes, Path, Vector, Wide, Work, do_widely};
+use layout::{LayOutImages, LayOutInput, LayOutOutput, LayOutOutputAcross, Place, WriteInput, WriteOutput};
+use points::POINTS;
 
+const KERNEL: usize = 4;
+const STRIDE: usize = 2;
+/// Interleaved parts of a channel of the input.
+const PHASES: usize = STRIDE * STRIDE;
 /// Outputs along a side of a tile.
 const SIDE: usize = 2;
 /// Tiles that make a task worth its weights.
@@ -33,8 +38,6 @@ const ROUND_TILES: usize = 256;
 const DEPTH: usize = 256;
 /// Channels of the input in a task of the weights' gradient.
 const TASK_CHANNELS: usize = 16;
-/// Channels of the output whose weights' gradients are folded together.
-const FOLDED: usize = 16;
 /// Tasks that keep all threads at work.
 const MIN_TASKS: usize = 8;
 
@@ -43,62 +46,51 @@ const MIN_CHANNELS: usize = 32;
 
 /// Whether a convolution is of the kind that is computed so.
 pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
-    let is_twice = |axis: &Axis| matches!(axis.stride, 1 | 2) && axis.kernel == 2 * axis.stride && axis.dilation == 1;
     let tiles = convolution.axes.map(|axis| axis.output.div_ceil(SIDE));
     let n_tiles = tiles[0] * tiles[1];
     // Tiles that reach over the end are computed in vain.
     let is_filled = POINTS * n_tiles <= 3 * convolution.output_pixels();
-    // A pair joins phases of the input.
-    let is_joined = path.precision() == Precision::F32 || convolution.axes.iter().any(|axis| axis.stride == 2);
     // With AMX products are cheap already, and laying tiles out is not; there it was not tried.
-    is_joined
-        && !path.is_amx()
+    !path.is_amx()
         && convolution.groups == 1
         && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
-        && convolution.axes.iter().all(is_twice)
+        && convolution.axes.iter().all(|axis| (axis.kernel, axis.stride, axis.dilation) == (KERNEL, STRIDE, 1))
         && is_filled
         && convolution.batch * n_tiles >= TASK_TILES
 }
 
 /// How a convolution falls into tiles.
 struct Tiles {
-    /// The input, each of its phases with even and odd columns apart.
-    planes: Planes,
-    /// Down and across an image.
-    size: [usize; 2],
     /// Of the input and of the output.
     channels: [usize; 2],
-    /// Of the output.
-    pixels: [usize; 2],
-    stride: [usize; 2],
+    /// Pixels of the input and of the output, down and across.
+    input: [usize; 2],
+    output: [usize; 2],
+    /// Zeros before the input.
+    before: [usize; 2],
+    /// Tiles down and across an image.
+    size: [usize; 2],
 }
 
 impl Tiles {
     fn new(convolution: &Convolution) -> Self {
-        let axes = convolution.axes;
-        let size = axes.map(|axis| axis.output.div_ceil(SIDE));
-        let planes = Planes {
-            image: axes.map(|axis| axis.input),
-            stride: [axes[0].stride, SIDE * axes[1].stride],
+        let Convolution { axes, channels, .. } = *convolution;
+        Self {
+            channels,
+            input: axes.map(|axis| axis.input),
+            output: axes.map(|axis| axis.output),
             before: axes.map(|axis| axis.padding),
-            size: [SIDE * size[0] + 1, size[1] + 1],
-        };
-        let pixels = axes.map(|axis| axis.output);
-        Self { planes, size, channels: convolution.channels, pixels, stride: axes.map(|axis| axis.stride) }
+            size: axes.map(|axis| axis.output.div_ceil(SIDE)),
+        }
     }
 
     fn per_image(&self) -> usize {
         self.size[0] * self.size[1]
     }
 
-    /// Interleaved parts of a channel of the input.
-    fn n_phases(&self) -> usize {
-        self.stride[0] * self.stride[1]
-    }
-
-    /// Of all input channels.
+    /// Phases of all input channels.
     fn depth(&self) -> usize {
-        self.channels[0] * self.n_phases()
+        self.channels[0] * PHASES
     }
 
     /// Images that make a task of `n_tiles`.
@@ -107,17 +99,11 @@ impl Tiles {
     }
 
     fn input_pixels(&self) -> usize {
-        self.planes.image[0] * self.planes.image[1]
+        self.input[0] * self.input[1]
     }
 
     fn output_pixels(&self) -> usize {
-        self.pixels[0] * self.pixels[1]
-    }
-
-    /// Where in the planes of a channel the even and the odd columns of `phase` begin.
-    fn halves(&self, phase: usize) -> [usize; 2] {
-        let phase = [phase / self.stride[1], phase % self.stride[1]];
-        [0, self.stride[1]].map(|half| self.planes.offset([phase[0], phase[1] + half], [0, 0]))
+        self.output[0] * self.output[1]
     }
 }
 
@@ -131,14 +117,8 @@ struct Weights<C> {
 }
 
 impl<C: Cell> Weights<C> {
-    /// Whose kernel of `row` and `depth` begins at `at(row, depth)` of `w`, with the other taps `across` and `down` from there.
-    fn pack(
-        path: Path,
-        w: &[f32],
-        [n_rows, depth]: [usize; 2],
-        [down, across]: [usize; 2],
-        at: impl Fn(usize, usize) -> usize + Sync,
-    ) -> Self {
+    /// Whose kernel of `row` and `depth` begins at `at(row, depth)` of `w`, with its other taps [from there](TAPS).
+    fn pack(path: Path, w: &[f32], [n_rows, depth]: [usize; 2], at: impl Fn(usize, usize) -> usize + Sync) -> Self {
         let block = C::block(path, n_rows);
         let n_panels = n_rows.div_ceil(block.rows);
         let cells = depth.div_ceil(C::DEPTH);
@@ -148,27 +128,8 @@ impl<C: Cell> Weights<C> {
         let mut panels: Vec<Vec<&mut [C]>> = (0..n_panels).map(|_| vec![]).collect();
         values.chunks_exact_mut(panel_cells).enumerate().for_each(|(i, panel)| panels[i % n_panels].push(panel));
         panels.par_iter_mut().enumerate().for_each(|(panel, points)| {
-            vectorized!({
-                let rows = panel * block.rows..((panel + 1) * block.rows).min(n_rows);
-                for (r, row) in rows.enumerate() {
-                    for (group, first) in (0..depth).step_by(GROUP * C::DEPTH).enumerate() {
-                        let mut kernels = [[0.0; 4]; 2 * GROUP];
-                        for (i, kernel) in kernels.iter_mut().enumerate().take((depth - first).min(GROUP * C::DEPTH)) {
-                            let at = at(row, first + i);
-                            *kernel = [w[at], w[at + across], w[at + down], w[at + down + across]];
-                        }
-                        for (point, values) in points.iter_mut().enumerate() {
-                            let mut numbers = [0.0; 2 * GROUP];
-                            numbers
-                                .iter_mut()
-                                .zip(&kernels)
-                                .for_each(|(to, kernel)| *to = points::weight(point, *kernel));
-                            let groups = values.as_chunks_mut::<GROUP>().0;
-                            product::write_group(&numbers, &mut groups[group * block.rows + r]);
-                        }
-                    }
-                }
-            });
+            let rows = panel * block.rows..((panel + 1) * block.rows).min(n_rows);
+            do_widely(PackPanel { w, at: &at, rows, depth, panel_rows: block.rows, points });
         });
         Self { values, block, n_rows, depth: cells }
     }
@@ -186,6 +147,44 @@ impl<C: Cell> Weights<C> {
         let (depth, columns) = (self.padded_depth(), self.block.columns);
         let (n_panels, n_right) = (self.n_panels(), n_tiles.div_ceil(columns));
         multiply(self.block, [n_panels, depth, n_right], &self.values, right, sums, false);
+    }
+}
+
+/// Packs the `rows` of a panel, `[groups, panel_rows, GROUP]` of each point.
+struct PackPanel<'a, 'b, C, A> {
+    w: &'a [f32],
+    at: &'a A,
+    rows: Range<usize>,
+    depth: usize,
+    panel_rows: usize,
+    points: &'a mut [&'b mut [C]],
+}
+
+impl<C: Cell, A: Fn(usize, usize) -> usize> Work for PackPanel<'_, '_, C, A> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let Self { w, at, rows, depth, panel_rows, points } = self;
+        let [down, across] = TAPS;
+        for (r, row) in rows.enumerate() {
+            for (group, first) in (0..depth).step_by(GROUP * C::DEPTH).enumerate() {
+                // The taps of the first numbers of cells, and of the second ones.
+                let mut taps = [[[[0.0; LANES]; 2]; 2]; 2];
+                for k in 0..(depth - first).min(GROUP * C::DEPTH) {
+                    let (at, lane) = (at(row, first + k), k / C::DEPTH);
+                    let [[a, b], [c, d]] = &mut taps[k % C::DEPTH];
+                    [a[lane], b[lane]] = [w[at], w[at + across]];
+                    [c[lane], d[lane]] = [w[at + down], w[at + down + across]];
+                }
+                let load = |[[a, b], [c, d]]: &[[Lanes; 2]; 2]| {
+                    points::of_weights([[width.load(a), width.load(b)], [width.load(c), width.load(d)]])
+                };
+                let (first, second) = (load(&taps[0]), load(&taps[C::DEPTH - 1]));
+                for (point, values) in points.iter_mut().enumerate() {
+                    let to = &mut values.as_chunks_mut().0[group * panel_rows + r];
+                    C::join_vectors(first[point / 3][point % 3], second[point / 3][point % 3], to);
+                }
+            }
+        }
     }
 }
 
@@ -226,10 +225,10 @@ pub(crate) struct Packed<C> {
 impl<C: Cell> Packed<C> {
     pub(crate) fn new(way: Way, path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         let tiles = Tiles::new(convolution);
-        let (at, taps, [n_out, depth]) = (tiles.kernels(), tiles.taps(), [tiles.channels[1], tiles.depth()]);
+        let (at, [n_out, depth]) = (tiles.kernels(), [tiles.channels[1], tiles.depth()]);
         let weights = match way {
-            Way::Forth => Weights::pack(path, w, [n_out, depth], taps, at),
-            Way::Back => Weights::pack(path, w, [depth, n_out], taps, |k, o| at(o, k)),
+            Way::Forth => Weights::pack(path, w, [n_out, depth], at),
+            Way::Back => Weights::pack(path, w, [depth, n_out], |k, o| at(o, k)),
         };
         Self { tiles, weights, way }
     }
@@ -265,14 +264,14 @@ impl<C: Cell> Packed<C> {
                 point: padded[0] * padded[1],
             };
             match self.way {
-                Way::Forth => tiles.lay_out_input(from, place, &mut right),
-                Way::Back => tiles.lay_out_output(from, place, &mut right),
+                Way::Forth => do_widely(LayOutInput { tiles, images: from, place, to: &mut right }),
+                Way::Back => do_widely(LayOutOutput { tiles, images: from, place, to: &mut right }),
             }
             let mut sums = Buffer::of(POINTS * n_rows.next_multiple_of(block.rows) * padded[1]);
             self.weights.multiply(&right, n_tiles, &mut sums);
             match self.way {
-                Way::Forth => tiles.write_output(&sums, padded[1], to),
-                Way::Back => tiles.write_input(&sums, padded[1], to),
+                Way::Forth => do_widely(WriteOutput { tiles, sums: &sums, stride: padded[1], images: to }),
+                Way::Back => do_widely(WriteInput { tiles, sums: &sums, stride: padded[1], images: to }),
             }
         });
     }
@@ -282,7 +281,7 @@ impl<C: Cell> Packed<C> {
 pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let tiles = Tiles::new(convolution);
     let [n_in, n_out] = tiles.channels;
-    let block = C::block(path, TASK_CHANNELS * tiles.n_phases());
+    let block = C::block(path, TASK_CHANNELS * PHASES);
     let at_once = tiles.images_of(ROUND_TILES).next_multiple_of(C::DEPTH);
     let depth = (at_once / C::DEPTH * tiles.per_image()).next_multiple_of(GROUP);
     let n_right = n_out.div_ceil(block.columns);
@@ -292,8 +291,8 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
     let [input, output] = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
     let n_rounds = convolution.batch.div_ceil(at_once);
     let mut rights = Buffer::<C>::of(n_rounds * right_values);
-    rights.par_chunks_exact_mut(right_values).zip(dy.par_chunks(at_once * output)).for_each(|(right, dy)| {
-        tiles.lay_out_output_across(dy, [depth, block.columns], right);
+    rights.par_chunks_exact_mut(right_values).zip(dy.par_chunks(at_once * output)).for_each(|(to, images)| {
+        do_widely(LayOutOutputAcross { tiles: &tiles, images, depth, columns: block.columns, to });
     });
 
     // Some channels of the input, and some of the rounds, are a task.
@@ -307,7 +306,7 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
         .par_iter()
         .map(|&[b, s]| {
             let channels = channels_of(b);
-            let n_rows = channels.len() * tiles.n_phases();
+            let n_rows = channels.len() * PHASES;
             let n_left = n_rows.div_ceil(block.rows);
             let mut left = Buffer::of(POINTS * n_left * block.rows * depth);
             let place = |k: usize| Place {
@@ -323,7 +322,7 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
                 if (images.len() / input).div_ceil(C::DEPTH) * tiles.per_image() < depth {
                     left.fill(C::default());
                 }
-                tiles.lay_out_images(images, channels.clone(), place, &mut left);
+                do_widely(LayOutImages { tiles: &tiles, images, channels: channels.clone(), place, to: &mut left });
                 let right = &rights[round * right_values..][..right_values];
                 multiply(block, [n_left, depth, n_right], &left, right, &mut sums, round > rounds.start);
             }
@@ -331,22 +330,22 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
         })
         .collect();
 
-    let (at, [down, across]) = (tiles.kernels(), tiles.taps());
+    let (at, [down, across]) = (tiles.kernels(), TAPS);
     let row = n_in * convolution.taps();
-    dw.par_chunks_mut(FOLDED * row).enumerate().for_each(|(chunk, dw)| {
+    dw.par_chunks_mut(LANES * row).enumerate().for_each(|(chunk, dw)| {
         dw.fill(0.0);
         for ([b, _], sums) in tasks.iter().zip(&partial) {
             let channels = channels_of(*b);
-            let n_rows = channels.len() * tiles.n_phases();
+            let n_rows = channels.len() * PHASES;
             let point = n_rows.next_multiple_of(block.rows) * stride;
             for k in 0..n_rows {
-                let mut taps = [[0.0; 4]; FOLDED];
-                let taps = &mut taps[..dw.len() / row];
-                vectorized!(points::weight_gradients(&sums[k * stride + chunk * FOLDED..], point, taps));
-                for (o, taps) in taps.iter().enumerate() {
-                    let first = at(o, channels.start * tiles.n_phases() + k);
-                    for (tap, value) in [0, across, down, down + across].into_iter().zip(taps) {
-                        dw[first + tap] += value;
+                let mut taps = [[[0.0; LANES]; 2]; 2];
+                let sums = &sums[..POINTS * point];
+                do_widely(FoldPoints { sums, at: k * stride + chunk * LANES, taps: &mut taps });
+                for (o, dw) in dw.chunks_exact_mut(row).enumerate() {
+                    let first = at(0, channels.start * PHASES + k);
+                    for (tap, values) in [0, across, down, down + across].into_iter().zip(taps.as_flattened()) {
+                        dw[first + tap] += values[o];
                     }
                 }
             }
@@ -354,18 +353,33 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
     });
 }
 
+/// From a tap of such a kernel to the next one down and across.
+const TAPS: [usize; 2] = [STRIDE * KERNEL, STRIDE];
+
 impl Tiles {
     /// Where the kernel of an output channel and a phase of an input channel begins in the weights.
     fn kernels(&self) -> impl Fn(usize, usize) -> usize + Sync + use<> {
-        let (stride, n_phases, n_in) = (self.stride[1], self.n_phases(), self.channels[0]);
+        let n_in = self.channels[0];
         move |output, k| {
-            let (channel, phase) = (k / n_phases, k % n_phases);
-            (output * n_in + channel) * 4 * n_phases + phase / stride * (2 * stride) + phase % stride
+            let (channel, phase) = (k / PHASES, k % PHASES);
+            (output * n_in + channel) * KERNEL * KERNEL + phase / STRIDE * KERNEL + phase % STRIDE
         }
     }
+}
 
-    /// From a tap of such a kernel to the next one down and across.
-    fn taps(&self) -> [usize; 2] {
-        [self.stride[0] * 2 * self.stride[1], self.stride[1]]
+/// The weights' gradients, at each tap, from their points.
+struct FoldPoints<'a> {
+    sums: &'a [f32],
+    at: usize,
+    taps: &'a mut [[Lanes; 2]; 2],
+}
+
+impl Work for FoldPoints<'_> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let taps = points::to_weights(layout::points_at(width, self.sums, self.at));
+        for (tap, to) in taps.as_flattened().iter().zip(self.taps.as_flattened_mut()) {
+            tap.store(to);
+        }
     }
 }

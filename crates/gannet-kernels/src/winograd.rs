@@ -287,7 +287,8 @@ fn write<const LANES: usize>(sums: &[f32], distance: usize, [bias, slope]: [f32;
             made[at][j] = if y > 0.0 { y } else { slope * y };
         }
     }
-    path::gather(&made, to);
+    let inside = (1 << to.len()) - 1;
+    path::gather(&made, to, 0, inside);
 }
 
 #[cfg(test)]

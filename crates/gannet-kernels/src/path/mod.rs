@@ -8,8 +8,9 @@ use crate::buffer::Buffer;
 use crate::cell::{Cell, Pair};
 use crate::precision::Precision;
 
-pub(crate) use runs::{RunBlock, Segment, gather, spread};
+pub(crate) use runs::{RunBlock, Segment, gather, inside, spread};
 pub(crate) use transpose::transpose;
+pub(crate) use vector::{LANES, Lanes, Vector, Wide, Work, do_widely};
 
 /// Values of a run that is read from planes as it is.
 pub(crate) use crate::tensors::RUN;
@@ -316,6 +317,7 @@ fn peak_of<C: Cell>(block: Block<C>) -> f64 {
 mod registers;
 mod runs;
 mod transpose;
+mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

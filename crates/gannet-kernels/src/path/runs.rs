@@ -95,33 +95,81 @@ impl Path {
     }
 }
 
-/// Numbers of a window that overlap with those of the next: of every four, six are wanted.
-const OVERLAP: usize = 2;
-
-/// Of a window of 4 `LANES` + 2 numbers every fourth, from each of the first six on.
-#[inline(always)]
-pub(crate) fn spread<const LANES: usize>(window: &[f32]) -> [[f32; LANES]; 4 + OVERLAP] {
-    assert!(window.len() >= 4 * LANES + OVERLAP);
-    let mut apart = [[0.0; LANES]; 4 + OVERLAP];
-    #[cfg(target_arch = "x86_64")]
-    if LANES == 16 {
-        // SAFETY: lanes are 16 where there is AVX-512, and the window was just measured.
-        unsafe { x86::spread(window.as_ptr(), apart.as_mut_ptr().cast()) };
-        return apart;
-    }
-    for (first, apart) in apart.iter_mut().enumerate() {
-        apart.iter_mut().enumerate().for_each(|(j, value)| *value = window[4 * j + first]);
-    }
-    apart
+/// Which numbers of a window that begins at `at` of a row of `n` are there: a bit for each of its `n_window`.
+pub(crate) fn inside(at: isize, n_window: usize, n: usize) -> u128 {
+    (0..n_window)
+        .filter(|i| at.checked_add_unsigned(*i).is_some_and(|at| (0..n as isize).contains(&at)))
+        .fold(0, |inside, i| inside | 1 << i)
 }
 
-/// Puts numbers back together, the first of all four, then the second ones, as many as `to` holds.
+/// Of the window that begins at `at` of a row every `STEP`-th number, from each of the first `N` on: of overlapping windows of `N`,
+/// one every `STEP` numbers, each place's numbers side by side. Numbers that are not [`inside`] are zero.
+///
+/// # Panics
+/// If the row has no such numbers.
 #[inline(always)]
-pub(crate) fn gather<const LANES: usize>(apart: &[[f32; LANES]; 4], to: &mut [f32]) {
+pub(crate) fn spread<const LANES: usize, const STEP: usize, const N: usize>(
+    row: &[f32],
+    at: isize,
+    inside: u128,
+    apart: &mut [[f32; LANES]; N],
+) {
+    assert_inside(row.len(), at, inside);
     #[cfg(target_arch = "x86_64")]
-    if LANES == 16 && to.len() == 4 * LANES {
-        // SAFETY: as above.
-        return unsafe { x86::gather(apart.as_ptr().cast(), to.as_mut_ptr()) };
+    if LANES == 16 && x86::Of512::new().is_some() {
+        let (window, to) = (row.as_ptr().wrapping_offset(at), apart.as_mut_ptr().cast());
+        // SAFETY: the processor has AVX-512, and the numbers inside were just looked for.
+        match (STEP, N) {
+            (4, 6) => return unsafe { x86::spread_by_4(window, inside, to) },
+            (2, 2) => return unsafe { x86::spread_by_2(window, inside, to) },
+            _ => {}
+        }
     }
-    to.iter_mut().enumerate().for_each(|(at, to)| *to = apart[at % 4][at / 4]);
+    for (first, apart) in apart.iter_mut().enumerate() {
+        for (j, value) in apart.iter_mut().enumerate() {
+            let i = STEP * j + first;
+            *value = if inside >> i & 1 == 1 { row[at.wrapping_add_unsigned(i) as usize] } else { 0.0 };
+        }
+    }
+}
+
+/// Puts numbers back together, the first of all `N`, then the second ones, to a row from `at` on, those [`inside`] it.
+///
+/// # Panics
+/// If the row has no such numbers.
+#[inline(always)]
+pub(crate) fn gather<const LANES: usize, const N: usize>(
+    apart: &[[f32; LANES]; N],
+    row: &mut [f32],
+    at: isize,
+    inside: u128,
+) {
+    assert_inside(row.len(), at, inside);
+    #[cfg(target_arch = "x86_64")]
+    if LANES == 16 && x86::Of512::new().is_some() {
+        let (from, to) = (apart.as_ptr().cast(), row.as_mut_ptr().wrapping_offset(at));
+        // SAFETY: as above.
+        match N {
+            4 => return unsafe { x86::gather_by_4(from, to, inside) },
+            2 => return unsafe { x86::gather_by_2(from, to, inside) },
+            _ => {}
+        }
+    }
+    if inside == (1 << (N * LANES)) - 1 {
+        for (j, to) in row[at as usize..][..N * LANES].chunks_exact_mut(N).enumerate() {
+            to.iter_mut().zip(apart).for_each(|(to, apart)| *to = apart[j]);
+        }
+        return;
+    }
+    for i in (0..N * LANES).filter(|i| inside >> i & 1 == 1) {
+        row[at.wrapping_add_unsigned(i) as usize] = apart[i % N][i / N];
+    }
+}
+
+#[inline(always)]
+fn assert_inside(n: usize, at: isize, inside: u128) {
+    if inside != 0 {
+        let (first, last) = (inside.trailing_zeros() as isize, inside.ilog2() as isize);
+        assert!(at + first >= 0 && at + last < n as isize, "the window is not inside");
+    }
 }

@@ -1,17 +1,17 @@
 //! AVX2 and AVX-512.
 
 use std::arch::x86_64::{
-    __m256, __m512, __m512bh, __m512i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
+    __m256, __m512, __m512bh, __m512d, __m512i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
     _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castpd_ps,
     _mm512_castps_pd, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
     _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_permutex2var_pd, _mm512_permutex2var_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setr_epi64, _mm512_setzero_pd, _mm512_setzero_ps,
-    _mm512_shuffle_f32x4, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
-    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+    _mm512_unpacklo_ps,
 };
 
-use super::Segment;
 use super::registers::{Lanes, block, block_from_planes, block_of_runs};
+use super::{Segment, Work};
 use crate::cell::Pair;
 
 struct Avx512;
@@ -225,16 +225,17 @@ pub(super) unsafe fn avx2_of_runs(segments: &[Segment<'_>], left: *const f32, su
     unsafe { block_of_runs::<Avx2, 4, 3>(segments, left, sums, is_more) }
 }
 
-/// Of 66 numbers every fourth, from each of the first six on, `[6, 16]`.
+/// Of 66 numbers every fourth, from each of the first six on, `[6, 16]`. Those that are not `inside`, a bit for each, are zero.
 ///
 /// # Safety
-/// The pointers are good for as many numbers; the processor has AVX-512, and this is inlined where it is enabled.
-#[inline(always)]
-pub(super) unsafe fn spread(window: *const f32, to: *mut f32) {
+/// The pointers are good for as many numbers, the window's for those inside.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) unsafe fn spread_by_4(window: *const f32, inside: u128, to: *mut f32) {
     // SAFETY: as the caller vouches.
     unsafe {
-        let (a, b) = (_mm512_loadu_ps(window), _mm512_loadu_ps(window.add(16)));
-        let (c, d) = (_mm512_loadu_ps(window.add(32)), _mm512_loadu_ps(window.add(48)));
+        let load = |i: usize| _mm512_maskz_loadu_ps((inside >> (16 * i)) as u16, window.wrapping_add(16 * i));
+        let (a, b, c, d, next) = (load(0), load(1), load(2), load(3), load(4));
         // Of two vectors every fourth from the first on, then from the second on; and so from the third and the fourth on.
         let places = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
         let (ab, cd) = (_mm512_permutex2var_ps(a, places, b), _mm512_permutex2var_ps(c, places, d));
@@ -247,37 +248,78 @@ pub(super) unsafe fn spread(window: *const f32, to: *mut f32) {
         _mm512_storeu_ps(to.add(32), _mm512_shuffle_f32x4::<0x44>(ab_2, cd_2));
         _mm512_storeu_ps(to.add(48), _mm512_shuffle_f32x4::<0xEE>(ab_2, cd_2));
         // From the fifth and the sixth on: one further than the first two.
-        let next = _mm512_castps_si512(_mm512_set1_ps(*window.add(64)));
+        let next = _mm512_castps_si512(next);
         let fifth = _mm512_alignr_epi32::<1>(next, _mm512_castps_si512(first));
         _mm512_storeu_ps(to.add(64), _mm512_castsi512_ps(fifth));
-        let next = _mm512_castps_si512(_mm512_set1_ps(*window.add(65)));
+        let next = _mm512_alignr_epi32::<1>(next, next);
         let sixth = _mm512_alignr_epi32::<1>(next, _mm512_castps_si512(second));
         _mm512_storeu_ps(to.add(80), _mm512_castsi512_ps(sixth));
     }
 }
 
-/// Four times 16 numbers put together to 64, the first of all four, then the second ones.
+/// The same of 32 numbers, every second, from each of the first two on.
 ///
 /// # Safety
-/// As [`spread`].
-#[inline(always)]
-pub(super) unsafe fn gather(from: *const f32, to: *mut f32) {
+/// As [`spread_by_4`].
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) unsafe fn spread_by_2(window: *const f32, inside: u128, to: *mut f32) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let load = |i: usize| _mm512_maskz_loadu_ps((inside >> (16 * i)) as u16, window.wrapping_add(16 * i));
+        let (a, b) = (load(0), load(1));
+        let places = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        _mm512_storeu_ps(to, _mm512_permutex2var_ps(a, places, b));
+        let places = _mm512_add_epi32(places, _mm512_set1_epi32(1));
+        _mm512_storeu_ps(to.add(16), _mm512_permutex2var_ps(a, places, b));
+    }
+}
+
+/// Four times 16 numbers put together to 64, the first of all four, then the second ones. Only those `inside` are written.
+///
+/// # Safety
+/// The pointers are good for as many numbers, that of `to` for those inside.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) unsafe fn gather_by_4(from: *const f32, to: *mut f32, inside: u128) {
     // SAFETY: as the caller vouches.
     unsafe {
         let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16)));
         let (c, d) = (_mm512_loadu_ps(from.add(32)), _mm512_loadu_ps(from.add(48)));
         let [low, high] = [_mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15)];
+        let store = |i: usize, numbers: __m512d| {
+            let mask = (inside >> (16 * i)) as u16;
+            _mm512_mask_storeu_ps(to.wrapping_add(16 * i), mask, _mm512_castpd_ps(numbers));
+        };
         // Twos of the first half of the lanes, put together to fours, then of the second half.
         let places = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         let ab = _mm512_castps_pd(_mm512_permutex2var_ps(a, places, b));
         let cd = _mm512_castps_pd(_mm512_permutex2var_ps(c, places, d));
-        _mm512_storeu_pd(to.cast(), _mm512_permutex2var_pd(ab, low, cd));
-        _mm512_storeu_pd(to.add(16).cast(), _mm512_permutex2var_pd(ab, high, cd));
+        store(0, _mm512_permutex2var_pd(ab, low, cd));
+        store(1, _mm512_permutex2var_pd(ab, high, cd));
         let places = _mm512_add_epi32(places, _mm512_set1_epi32(8));
         let ab = _mm512_castps_pd(_mm512_permutex2var_ps(a, places, b));
         let cd = _mm512_castps_pd(_mm512_permutex2var_ps(c, places, d));
-        _mm512_storeu_pd(to.add(32).cast(), _mm512_permutex2var_pd(ab, low, cd));
-        _mm512_storeu_pd(to.add(48).cast(), _mm512_permutex2var_pd(ab, high, cd));
+        store(2, _mm512_permutex2var_pd(ab, low, cd));
+        store(3, _mm512_permutex2var_pd(ab, high, cd));
+    }
+}
+
+/// Twice 16 numbers put together to 32.
+///
+/// # Safety
+/// As [`gather_by_4`].
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) unsafe fn gather_by_2(from: *const f32, to: *mut f32, inside: u128) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16)));
+        let places = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        _mm512_mask_storeu_ps(to, inside as u16, _mm512_permutex2var_ps(a, places, b));
+        let places = _mm512_add_epi32(places, _mm512_set1_epi32(8));
+        let second = _mm512_permutex2var_ps(a, places, b);
+        _mm512_mask_storeu_ps(to.wrapping_add(16), (inside >> 16) as u16, second);
     }
 }
 
@@ -348,6 +390,39 @@ impl Of512 {
         // SAFETY: the processor has the instructions.
         unsafe { with(work) }
     }
+
+    /// Does `work` with its vectors.
+    #[inline(always)]
+    pub(super) fn work(self, work: impl Work) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn with(width: Of512, work: impl Work) {
+            work.run(width);
+        }
+        // SAFETY: the processor has the instructions.
+        unsafe { with(self, work) }
+    }
+}
+
+/// That the processor also rounds to bf16.
+#[derive(Clone, Copy)]
+pub(crate) struct Of512Bf16(());
+
+impl Of512Bf16 {
+    #[inline(always)]
+    pub(super) fn new() -> Option<Self> {
+        (Of512::new().is_some() && is_x86_feature_detected!("avx512bf16")).then_some(Self(()))
+    }
+
+    /// Does `work` with its vectors.
+    #[inline(always)]
+    pub(super) fn work(self, work: impl Work) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+        fn with(width: Of512Bf16, work: impl Work) {
+            work.run(width);
+        }
+        // SAFETY: the processor has the instructions.
+        unsafe { with(self, work) }
+    }
 }
 
 /// That the processor has AVX2.
@@ -369,5 +444,16 @@ impl Of256 {
         }
         // SAFETY: the processor has the instructions.
         unsafe { with(work) }
+    }
+
+    /// Does `work` with its vectors.
+    #[inline(always)]
+    pub(super) fn work(self, work: impl Work) {
+        #[target_feature(enable = "avx2")]
+        fn with(width: Of256, work: impl Work) {
+            work.run(width);
+        }
+        // SAFETY: the processor has the instructions.
+        unsafe { with(self, work) }
     }
 }

@@ -1,323 +1,325 @@
-//! Images laid out as tiles, and back.
+//! Images laid out as points of tiles, and back.
 
 use std::ops::Range;
 
-use super::points::{self, POINTS, Place, Run, in_runs};
-use super::{SIDE, Tiles};
+use super::points::{self, POINTS};
+use super::windows::{Windows, lanes_at, lanes_at_mut};
+use super::{KERNEL, PHASES, SIDE, STRIDE, Tiles};
 use crate::buffer::Buffer;
 use crate::cell::Cell;
-use crate::path::vectorized;
-use crate::planes::Planes;
+use crate::path::{LANES, Vector, Wide, Work, transpose};
+
+/// What tiles read of the input.
+type Input = Windows<{ STRIDE * SIDE + KERNEL - STRIDE }, { STRIDE * SIDE }>;
+/// What tiles are of the output.
+type Output = Windows<SIDE, SIDE>;
+
+/// The points of some tiles.
+type Points<V> = [[V; 3]; 3];
+
+/// Where in a packed matrix tiles go: `run` side by side from `first` on, the next ones `step` further, each point `point`
+/// from the one before.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) first: usize,
+    pub(super) run: usize,
+    pub(super) step: usize,
+    pub(super) point: usize,
+}
+
+impl Place {
+    /// Puts points, joined to cells, side by side from the tile `at` on.
+    #[inline(always)]
+    fn put<C: Cell, V: Vector>(&self, [first, second]: [Points<V>; 2], at: usize, to: &mut [C]) {
+        let start = self.first + at / self.run * self.step + at % self.run;
+        let points = first.as_flattened().iter().zip(second.as_flattened());
+        for (point, (first, second)) in points.enumerate() {
+            C::join_vectors(*first, *second, lanes_at_mut(to, start + point * self.point));
+        }
+    }
+}
 
 impl Tiles {
-    /// Writes the pixels of a channel into its planes; what surrounds them stays.
-    #[inline(always)]
-    fn deal_out(&self, channel: &[f32], planes: &mut [f32]) {
-        match self.planes.stride[1] {
-            2 => deal_out::<2>(&self.planes, channel, planes),
-            _ => deal_out::<4>(&self.planes, channel, planes),
-        }
+    fn input_windows(&self, n_images: usize) -> Input {
+        Windows::new(n_images, self.input, self.before, self.size)
     }
 
-    /// Writes the pixels of a channel from its planes.
-    #[inline(always)]
-    fn deal_in(&self, planes: &[f32], channel: &mut [f32]) {
-        match self.planes.stride[1] {
-            2 => deal_in::<2>(&self.planes, planes, channel),
-            _ => deal_in::<4>(&self.planes, planes, channel),
-        }
+    fn output_windows(&self, n_images: usize) -> Output {
+        Windows::new(n_images, self.output, [0, 0], self.size)
     }
 
-    /// Tiles of images as points, the phases of all channels at their places; a cell joins neighbouring phases.
-    pub(super) fn lay_out_input<C: Cell>(&self, images: &[f32], place: impl Fn(usize) -> Place, to: &mut [C]) {
-        let pixels = self.input_pixels();
-        let cells_of_channel = self.n_phases() / C::DEPTH;
-        let mut planes = Buffer::of(self.planes.n_values());
-        planes.fill(0.0);
-        vectorized!({
-            for (n, image) in images.chunks_exact(self.channels[0] * pixels).enumerate() {
-                for (channel, image) in image.chunks_exact(pixels).enumerate() {
-                    self.deal_out(image, &mut planes);
-                    for cell in 0..cells_of_channel {
-                        let phases = [cell * C::DEPTH, cell * C::DEPTH + C::DEPTH - 1];
-                        let planes = phases.map(|phase| self.halves(phase).map(|half| &planes[half..]));
-                        self.put_input(planes, n, place(channel * cells_of_channel + cell), to);
-                    }
-                }
+    /// The first of all tiles of so many images that are transformed together.
+    fn firsts(&self, n_images: usize) -> impl Iterator<Item = usize> + use<> {
+        (0..n_images * self.per_image()).step_by(LANES)
+    }
+}
+
+/// Lays tiles of images out as points, the phases of all channels at their places; a cell joins neighbouring phases.
+pub(super) struct LayOutInput<'a, C, P> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) images: &'a [f32],
+    pub(super) place: P,
+    pub(super) to: &'a mut [C],
+}
+
+impl<C: Cell, P: Fn(usize) -> Place> Work for LayOutInput<'_, C, P> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let Self { tiles, images, place, to } = self;
+        let pixels = tiles.input_pixels();
+        let images = images.chunks_exact(tiles.channels[0] * pixels);
+        let n_images = images.len();
+        let cells_of_channel = PHASES / C::DEPTH;
+        let mut windows = tiles.input_windows(n_images);
+        for channel in 0..tiles.channels[0] {
+            for (n, image) in images.clone().enumerate() {
+                windows.read(n, &image[channel * pixels..][..pixels]);
             }
-        });
-    }
-
-    /// The same of some `channels`; a cell joins neighbouring images, and each phase of a channel has a place.
-    pub(super) fn lay_out_images<C: Cell>(
-        &self,
-        images: &[f32],
-        channels: Range<usize>,
-        place: impl Fn(usize) -> Place,
-        to: &mut [C],
-    ) {
-        let pixels = self.input_pixels();
-        let image = self.channels[0] * pixels;
-        let mut planes: Vec<Buffer<f32>> = (0..C::DEPTH).map(|_| Buffer::of(self.planes.n_values())).collect();
-        planes.iter_mut().for_each(|planes| planes.fill(0.0));
-        vectorized!({
-            for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
-                if images.len() < C::DEPTH * image {
-                    planes[1].fill(0.0);
-                }
-                for channel in channels.clone() {
-                    for (image, planes) in images.chunks_exact(image).zip(&mut planes) {
-                        self.deal_out(&image[channel * pixels..][..pixels], planes);
-                    }
-                    for phase in 0..self.n_phases() {
-                        let halves = self.halves(phase);
-                        let planes = [0, C::DEPTH - 1].map(|i| halves.map(|half| &planes[i][half..]));
-                        self.put_input(planes, n, place((channel - channels.start) * self.n_phases() + phase), to);
-                    }
-                }
-            }
-        });
-    }
-
-    /// Puts the points of the tiles of the `n`-th image at `place`: of the even and odd columns of planes that cells join.
-    #[inline(always)]
-    fn put_input<C: Cell>(&self, planes: [[&[f32]; 2]; 2], n: usize, place: Place, to: &mut [C]) {
-        let [down, across] = self.size;
-        let width = self.planes.size[1];
-        let [[even, odd], [second_even, second_odd]] = planes;
-        for y in 0..down {
-            let (row, tile) = (SIDE * y * width, (n * down + y) * across);
-            let mut x = 0;
-            while x < across {
-                let together = place.together(tile + x, across - x);
-                in_runs!(together, |N, done| {
-                    let (x, at) = (x + done, row + x + done);
-                    let first = points::of_input::<N>(&even[at..], &odd[at..], width);
+            for cell in 0..cells_of_channel {
+                let place = place(channel * cells_of_channel + cell);
+                for tile in tiles.firsts(n_images) {
+                    let first = of_input(width, &windows, cell * C::DEPTH, tile);
                     let second = match C::DEPTH {
                         1 => first,
-                        _ => points::of_input::<N>(&second_even[at..], &second_odd[at..], width),
+                        _ => of_input(width, &windows, cell * C::DEPTH + 1, tile),
                     };
-                    place.put([&first, &second], tile + x, to);
-                });
-                x += together;
+                    place.put([first, second], tile, to);
+                }
             }
         }
     }
+}
 
-    /// The adjoint of [`lay_out_input`](Self::lay_out_input), of all channels, from `[point, phase of a channel, tile]` with
-    /// rows of `stride`.
-    pub(super) fn write_input(&self, sums: &[f32], stride: usize, images: &mut [f32]) {
-        let pixels = self.input_pixels();
-        let [down, across] = self.size;
-        let width = self.planes.size[1];
-        let point = sums.len() / POINTS;
-        let mut planes = Buffer::of(self.planes.n_values());
-        vectorized!({
-            for (n, image) in images.chunks_exact_mut(self.channels[0] * pixels).enumerate() {
-                for (channel, image) in image.chunks_exact_mut(pixels).enumerate() {
-                    planes.fill(0.0);
-                    for phase in 0..self.n_phases() {
-                        let sums = &sums[(channel * self.n_phases() + phase) * stride..];
-                        let [even, odd] = self.halves(phase);
-                        let (before, odds) = planes.split_at_mut(odd);
-                        let evens = &mut before[even..];
-                        for y in 0..down {
-                            let (row, tile) = (SIDE * y * width, (n * down + y) * across);
-                            in_runs!(across, |N, x| {
-                                let (even, odd) = (&mut evens[row + x..], &mut odds[row + x..]);
-                                points::add_to_input::<N>(&sums[tile + x..], point, even, odd, width);
-                            });
-                        }
-                    }
-                    image.fill(0.0); // What no output reads lies in no plane.
-                    self.deal_in(&planes, image);
-                }
-            }
-        });
-    }
+/// The same of some `channels`; a cell joins neighbouring images, and each phase of a channel has a place.
+pub(super) struct LayOutImages<'a, C, P> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) images: &'a [f32],
+    pub(super) channels: Range<usize>,
+    pub(super) place: P,
+    pub(super) to: &'a mut [C],
+}
 
-    /// The points of tiles of a channel of the output, from the `x`-th of row `y` on.
+impl<C: Cell, P: Fn(usize) -> Place> Work for LayOutImages<'_, C, P> {
     #[inline(always)]
-    fn some_of_output<const N: usize>(&self, channel: &[f32], [y, x]: [usize; 2]) -> Run<N> {
-        let [height, width] = self.pixels;
-        let mut rows = [[0.0; 2 * points::RUN]; 2];
-        for (row, to) in rows.iter_mut().enumerate() {
-            let y = SIDE * y + row;
-            if y < height {
-                let from = &channel[y * width + SIDE * x..(y + 1) * width];
-                if from.len() >= SIDE * N {
-                    to[..SIDE * N].copy_from_slice(&from[..SIDE * N]);
-                } else {
-                    to[..from.len()].copy_from_slice(from);
+    fn run<W: Wide>(self, width: W) {
+        let Self { tiles, images, channels, place, to } = self;
+        let pixels = tiles.input_pixels();
+        let images = images.chunks_exact(tiles.channels[0] * pixels);
+        let n_cells = images.len().div_ceil(C::DEPTH);
+        let mut windows: Vec<Input> = (0..C::DEPTH).map(|_| tiles.input_windows(n_cells)).collect();
+        for (i, channel) in channels.enumerate() {
+            for (n, image) in images.clone().enumerate() {
+                windows[n % C::DEPTH].read(n / C::DEPTH, &image[channel * pixels..][..pixels]);
+            }
+            for phase in 0..PHASES {
+                let place = place(i * PHASES + phase);
+                for tile in tiles.firsts(n_cells) {
+                    let first = of_input(width, &windows[0], phase, tile);
+                    let second = match &windows[..] {
+                        [_, second] => of_input(width, second, phase, tile),
+                        _ => first,
+                    };
+                    place.put([first, second], tile, to);
                 }
             }
         }
-        points::of_output(&rows)
     }
+}
 
-    /// Tiles of images of the output as points; a cell joins neighbouring channels.
-    pub(super) fn lay_out_output<C: Cell>(&self, images: &[f32], place: impl Fn(usize) -> Place, to: &mut [C]) {
-        let pixels = self.output_pixels();
-        let [down, across] = self.size;
-        vectorized!({
-            for (n, image) in images.chunks_exact(self.channels[1] * pixels).enumerate() {
-                for (cell, channels) in image.chunks(C::DEPTH * pixels).enumerate() {
-                    let place = place(cell);
-                    let (first, second) = channels.split_at(pixels);
-                    for y in 0..down {
-                        let tile = (n * down + y) * across;
-                        let mut x = 0;
-                        while x < across {
-                            let together = place.together(tile + x, across - x);
-                            in_runs!(together, |N, done| {
-                                let x = x + done;
-                                let first = self.some_of_output::<N>(first, [y, x]);
-                                let second = match second {
-                                    [] => [[0.0; N]; POINTS],
-                                    second => self.some_of_output::<N>(second, [y, x]),
-                                };
-                                place.put([&first, &second], tile + x, to);
-                            });
-                            x += together;
+/// The adjoint of [`LayOutInput`], of all channels, from `[point, phase of a channel, tile]` with rows of `stride`.
+pub(super) struct WriteInput<'a> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) sums: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) images: &'a mut [f32],
+}
+
+impl Work for WriteInput<'_> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let Self { tiles, sums, stride, images } = self;
+        let pixels = tiles.input_pixels();
+        let image = tiles.channels[0] * pixels;
+        let n_images = images.len() / image;
+        let mut windows = tiles.input_windows(n_images);
+        for channel in 0..tiles.channels[0] {
+            for phase in 0..PHASES {
+                for tile in tiles.firsts(n_images) {
+                    let points = points_at(width, sums, (channel * PHASES + phase) * stride + tile);
+                    for (row, pixels) in points::to_input(points).into_iter().enumerate() {
+                        for (column, lanes) in pixels.into_iter().enumerate() {
+                            windows.store(lanes, of_phase(phase, [row, column]), tile);
                         }
                     }
                 }
             }
-        });
+            for n in 0..n_images {
+                windows.write(width, n, &mut images[n * image + channel * pixels..][..pixels]);
+            }
+        }
     }
+}
 
-    /// Tiles of images as `[point, panel, tile, channel]` with panels of `columns` channels and `depth` tiles, zeros behind
-    /// these; a cell joins neighbouring images.
-    pub(super) fn lay_out_output_across<C: Cell>(&self, images: &[f32], [depth, columns]: [usize; 2], to: &mut [C]) {
-        const TOGETHER: usize = 16;
-        let pixels = self.output_pixels();
-        let image = self.channels[1] * pixels;
-        let [down, across] = self.size;
-        let (panel, point) = (depth * columns, self.channels[1].div_ceil(columns) * depth * columns);
-        if (images.len() / image).div_ceil(C::DEPTH) * self.per_image() < depth {
+/// Lays tiles of images of the output out as points; a cell joins neighbouring channels.
+pub(super) struct LayOutOutput<'a, C, P> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) images: &'a [f32],
+    pub(super) place: P,
+    pub(super) to: &'a mut [C],
+}
+
+impl<C: Cell, P: Fn(usize) -> Place> Work for LayOutOutput<'_, C, P> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let Self { tiles, images, place, to } = self;
+        let pixels = tiles.output_pixels();
+        let images = images.chunks_exact(tiles.channels[1] * pixels);
+        let n_images = images.len();
+        let mut windows: Vec<Output> = (0..C::DEPTH).map(|_| tiles.output_windows(n_images)).collect();
+        for first in (0..tiles.channels[1]).step_by(C::DEPTH) {
+            for (channel, windows) in (first..).zip(&mut windows) {
+                if channel == tiles.channels[1] {
+                    windows.clear();
+                    continue;
+                }
+                for (n, image) in images.clone().enumerate() {
+                    windows.read(n, &image[channel * pixels..][..pixels]);
+                }
+            }
+            let place = place(first / C::DEPTH);
+            for tile in tiles.firsts(n_images) {
+                let first = of_output(width, &windows[0], tile);
+                let second = match &windows[..] {
+                    [_, second] => of_output(width, second, tile),
+                    _ => first,
+                };
+                place.put([first, second], tile, to);
+            }
+        }
+    }
+}
+
+/// Lays tiles of images of the output out as `[point, panel, tile, channel]` with panels of `columns` channels and `depth` tiles,
+/// zeros behind these; a cell joins neighbouring images.
+pub(super) struct LayOutOutputAcross<'a, C> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) images: &'a [f32],
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+    pub(super) to: &'a mut [C],
+}
+
+impl<C: Cell> Work for LayOutOutputAcross<'_, C> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let Self { tiles, images, depth, columns, to } = self;
+        let pixels = tiles.output_pixels();
+        let image = tiles.channels[1] * pixels;
+        let (panel, point) = (depth * columns, tiles.channels[1].div_ceil(columns) * depth * columns);
+        if (images.len() / image).div_ceil(C::DEPTH) * tiles.per_image() < depth {
             to.fill(C::default());
         }
-        vectorized!({
-            for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
-                for channel in (0..self.channels[1]).step_by(TOGETHER) {
-                    let n_channels = TOGETHER.min(self.channels[1] - channel);
-                    let start = channel / columns * panel + channel % columns;
-                    for y in 0..down {
-                        in_runs!(across, |N, x| {
-                            let mut runs = [[[C::default(); N]; POINTS]; TOGETHER];
-                            for (i, run) in runs.iter_mut().enumerate().take(n_channels) {
-                                let at = (channel + i) * pixels;
-                                let first = self.some_of_output::<N>(&images[at..at + pixels], [y, x]);
-                                let second = match images.get(image + at..image + at + pixels) {
-                                    Some(second) if C::DEPTH > 1 => self.some_of_output::<N>(second, [y, x]),
-                                    _ => [[0.0; N]; POINTS],
-                                };
-                                for point in 0..POINTS {
-                                    run[point] = C::join_numbers(&first[point], &second[point]);
-                                }
-                            }
-                            let start = start + ((n * down + y) * across + x) * columns;
-                            for place in 0..POINTS {
-                                for i in 0..N {
-                                    let to = &mut to[start + place * point + i * columns..][..n_channels];
-                                    for (to, run) in to.iter_mut().zip(&runs) {
-                                        *to = run[place][i];
-                                    }
-                                }
-                            }
-                        });
+        // Some channels of the images of a cell, those of a pixel side by side; zeros where there are fewer.
+        let mut turned: Vec<Buffer<f32>> = (0..C::DEPTH).map(|_| Buffer::of(LANES * pixels)).collect();
+        for (n, images) in images.chunks(C::DEPTH * image).enumerate() {
+            for channel in (0..tiles.channels[1]).step_by(LANES) {
+                let n_channels = LANES.min(tiles.channels[1] - channel);
+                for (i, turned) in turned.iter_mut().enumerate() {
+                    let channels = images.get(i * image + channel * pixels..(i + 1) * image);
+                    if n_channels < LANES || channels.is_none() {
+                        turned.fill(0.0);
+                    }
+                    if let Some(channels) = channels {
+                        transpose([n_channels, pixels], channels, turned, [pixels, LANES]);
+                    }
+                }
+                let first = channel / columns * panel + channel % columns;
+                let place = Place { first, run: 1, step: columns, point };
+                for tile in 0..tiles.per_image() {
+                    let first = tiles.of_output_at(width, &turned[0], tile);
+                    let second = match &turned[..] {
+                        [_, second] => tiles.of_output_at(width, second, tile),
+                        _ => first,
+                    };
+                    place.put([first, second], n * tiles.per_image() + tile, to);
+                }
+            }
+        }
+    }
+}
+
+/// Writes images of the output from `[point, channel, tile]` with rows of `stride`.
+pub(super) struct WriteOutput<'a> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) sums: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) images: &'a mut [f32],
+}
+
+impl Work for WriteOutput<'_> {
+    #[inline(always)]
+    fn run<W: Wide>(self, width: W) {
+        let Self { tiles, sums, stride, images } = self;
+        let pixels = tiles.output_pixels();
+        let image = tiles.channels[1] * pixels;
+        let n_images = images.len() / image;
+        let mut windows = tiles.output_windows(n_images);
+        for channel in 0..tiles.channels[1] {
+            for tile in tiles.firsts(n_images) {
+                let points = points_at(width, sums, channel * stride + tile);
+                for (row, pixels) in points::to_output(points).into_iter().enumerate() {
+                    for (column, lanes) in pixels.into_iter().enumerate() {
+                        windows.store(lanes, [row, column], tile);
                     }
                 }
             }
-        });
-    }
-
-    /// Writes images of the output from `[point, channel, tile]` with rows of `stride`.
-    pub(super) fn write_output(&self, sums: &[f32], stride: usize, images: &mut [f32]) {
-        let [height, width] = self.pixels;
-        let [down, across] = self.size;
-        let point = sums.len() / POINTS;
-        let mut rows = [[0.0; 2 * points::RUN]; 2];
-        vectorized!({
-            for (n, image) in images.chunks_exact_mut(self.channels[1] * height * width).enumerate() {
-                for (channel, image) in image.chunks_exact_mut(height * width).enumerate() {
-                    for y in 0..down {
-                        let tile = channel * stride + (n * down + y) * across;
-                        in_runs!(across, |N, x| {
-                            points::to_output::<N>(&sums[tile + x..], point, &mut rows);
-                            let n_pixels = (SIDE * N).min(width - SIDE * x);
-                            let targets = image[SIDE * y * width..].chunks_mut(width).take(SIDE);
-                            for (to, row) in targets.zip(&rows) {
-                                if n_pixels == SIDE * N {
-                                    to[SIDE * x..][..SIDE * N].copy_from_slice(&row[..SIDE * N]);
-                                } else {
-                                    to[SIDE * x..].copy_from_slice(&row[..n_pixels]);
-                                }
-                            }
-                        });
-                    }
-                }
-            }
-        });
-    }
-}
-
-/// Where the pixels of row `y` lie in planes that are `S` across: pixel S j + c at j of the c-th. None where no tile reads them.
-#[inline(always)]
-fn places<const S: usize>(planes: &Planes, y: usize) -> Option<[Range<usize>; S]> {
-    let [phase, row] = [(y + planes.before[0]) % planes.stride[0], (y + planes.before[0]) / planes.stride[0]];
-    if row >= planes.size[0] {
-        return None;
-    }
-    let width = planes.size[1];
-    let mut places = [const { 0..0 }; S];
-    for (c, places) in places.iter_mut().enumerate() {
-        let place = c + planes.before[1];
-        let (first, ahead) = (planes.offset([phase, place % S], [row, 0]), place / S);
-        let n = (planes.image[1] + S - 1 - c) / S;
-        *places = first + ahead.min(width)..first + (ahead + n).min(width);
-    }
-    Some(places)
-}
-
-/// Writes the pixels of a channel into its planes, `S` across.
-#[inline(always)]
-fn deal_out<const S: usize>(planes: &Planes, channel: &[f32], values: &mut [f32]) {
-    for (y, pixels) in channel.chunks_exact(planes.image[1]).enumerate() {
-        let Some(places) = places::<S>(planes, y) else { continue };
-        let whole = pixels.as_chunks::<S>().0;
-        let firsts = places.each_ref().map(|places| places.start);
-        let n = places.iter().fold(whole.len(), |n, places| n.min(places.len()));
-        for (j, pixels) in whole[..n].iter().enumerate() {
-            for c in 0..S {
-                values[firsts[c] + j] = pixels[c];
-            }
-        }
-        for (c, places) in places.into_iter().enumerate() {
-            for (j, to) in values[places].iter_mut().enumerate().skip(n) {
-                *to = pixels[S * j + c];
+            for n in 0..n_images {
+                windows.write(width, n, &mut images[n * image + channel * pixels..][..pixels]);
             }
         }
     }
 }
 
-/// The other way round.
+/// A pixel of a phase of a window.
 #[inline(always)]
-fn deal_in<const S: usize>(planes: &Planes, values: &[f32], channel: &mut [f32]) {
-    for (y, pixels) in channel.chunks_exact_mut(planes.image[1]).enumerate() {
-        let Some(places) = places::<S>(planes, y) else { continue };
-        let whole = pixels.as_chunks_mut::<S>().0;
-        let firsts = places.each_ref().map(|places| places.start);
-        let n = places.iter().fold(whole.len(), |n, places| n.min(places.len()));
-        for (j, pixels) in whole[..n].iter_mut().enumerate() {
-            for c in 0..S {
-                pixels[c] = values[firsts[c] + j];
-            }
-        }
-        for (c, places) in places.into_iter().enumerate() {
-            for (j, from) in values[places].iter().enumerate().skip(n) {
-                pixels[S * j + c] = *from;
-            }
-        }
+fn of_phase(phase: usize, [row, column]: [usize; 2]) -> [usize; 2] {
+    [STRIDE * row + phase / STRIDE, STRIDE * column + phase % STRIDE]
+}
+
+#[inline(always)]
+fn of_input<W: Wide>(width: W, windows: &Input, phase: usize, tile: usize) -> Points<W::Vector> {
+    let pixel = |row, column| windows.load(width, of_phase(phase, [row, column]), tile);
+    let row = |row| [pixel(row, 0), pixel(row, 1), pixel(row, 2)];
+    points::of_input([row(0), row(1), row(2)])
+}
+
+#[inline(always)]
+fn of_output<W: Wide>(width: W, windows: &Output, tile: usize) -> Points<W::Vector> {
+    let row = |row| [windows.load(width, [row, 0], tile), windows.load(width, [row, 1], tile)];
+    points::of_output([row(0), row(1)])
+}
+
+impl Tiles {
+    /// The points of a tile of some channels, from pixels with these side by side.
+    #[inline(always)]
+    fn of_output_at<W: Wide>(&self, width: W, pixels: &[f32], tile: usize) -> Points<W::Vector> {
+        let [y, x] = [SIDE * (tile / self.size[1]), SIDE * (tile % self.size[1])];
+        let lanes = |y, x| {
+            let is_inside = y < self.output[0] && x < self.output[1];
+            width.load(if is_inside { lanes_at(pixels, (y * self.output[1] + x) * LANES) } else { &[0.0; LANES] })
+        };
+        let row = |y| [lanes(y, x), lanes(y, x + 1)];
+        points::of_output([row(y), row(y + 1)])
     }
+}
+
+/// The points of tiles from `at` on, of as many sums for each point.
+#[inline(always)]
+pub(super) fn points_at<W: Wide>(width: W, sums: &[f32], at: usize) -> Points<W::Vector> {
+    let of_point = sums.len() / POINTS;
+    let mut points = [[width.load(lanes_at(sums, at)); 3]; 3];
+    for (i, point) in points.as_flattened_mut().iter_mut().enumerate() {
+        *point = width.load(lanes_at(sums, i * of_point + at));
+    }
+    points
 }

@@ -144,7 +144,8 @@ fn transform_run<const LANES: usize>(
             &copied[..n_seen]
         }
     };
-    let d = path::spread::<LANES>(window);
+    let mut d = [[0.0; LANES]; 6];
+    path::spread::<LANES, 4, 6>(window, 0, (1 << (4 * LANES + 2)) - 1, &mut d);
     let mut made = [[0.0; LANES]; POINTS];
     for j in 0..LANES {
         let points = transform_input([d[0][j], d[1][j], d[2][j], d[3][j], d[4][j], d[5][j]]);
