@@ -36,6 +36,9 @@ pub(crate) trait Cell: Plain {
     /// The register block for a left side of `n_rows`.
     fn block(path: Path, n_rows: usize) -> Block<Self>;
 
+    /// The same where the right side has `n_columns`, perhaps few.
+    fn narrow_block(path: Path, n_rows: usize, n_columns: usize) -> Block<Self>;
+
     /// [`Block::multiply_planes`], where cells are values.
     fn multiply_planes(
         _: &Block<Self>,
@@ -76,6 +79,10 @@ impl Cell for f32 {
 
     fn block(path: Path, n_rows: usize) -> Block<Self> {
         path.block(n_rows)
+    }
+
+    fn narrow_block(path: Path, n_rows: usize, n_columns: usize) -> Block<Self> {
+        path.narrow_block(n_rows, n_columns)
     }
 
     fn multiply_planes(
@@ -146,6 +153,10 @@ impl Cell for Pair {
 
     fn block(path: Path, n_rows: usize) -> Block<Self> {
         path.block_of_pairs(n_rows)
+    }
+
+    fn narrow_block(path: Path, n_rows: usize, n_columns: usize) -> Block<Self> {
+        path.narrow_block_of_pairs(n_rows, n_columns)
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn correlation<C: Cell>(path: Path, convolution: &Convolution, w: &[f
     let depth: Vec<usize> = (0..taps.len()).collect();
     let products = (0..convolution.groups).map(|group| {
         let rows: Vec<usize> = (0..n_out).map(|o| (group * n_out + o) * taps.len()).collect();
-        let left = Left::pack(C::block(path, rows.len()), w, &rows, &depth);
+        let block = C::narrow_block(path, rows.len(), convolution.batch * runs.n_columns());
+        let left = Left::pack(block, w, &rows, &depth);
         vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
     });
     let (channels, pixels) = (convolution.channels, convolution.output_pixels());
@@ -61,6 +62,8 @@ pub(crate) fn adjoint<C: Cell>(path: Path, convolution: &Convolution, w: &[f32])
     };
     let n_taps = convolution.taps();
     let rows: Vec<usize> = (0..n_in).map(|i| i * n_taps).collect();
+    let most = [0, 1].map(|axis: usize| parts[axis].iter().map(|(_, _, n, _)| *n).max().unwrap_or(0));
+    let block = C::narrow_block(path, rows.len(), convolution.batch * Runs::new(most).n_columns());
     let groups = (0..convolution.groups).map(|group| {
         let mut products = vec![];
         for (first_y, start_y, n_y, taps_y) in &parts[0] {
@@ -76,7 +79,7 @@ pub(crate) fn adjoint<C: Cell>(path: Path, convolution: &Convolution, w: &[f32])
                     }
                 }
                 products.push(Part {
-                    left: Left::pack(C::block(path, rows.len()), w, &rows, &depth),
+                    left: Left::pack(block, w, &rows, &depth),
                     taps,
                     runs: Runs::new([*n_y, *n_x]),
                     first: first_y * axes[1].input + first_x,
@@ -122,10 +125,11 @@ impl<C: Cell> Correlation<C> {
         assert_eq!([from.len(), to.len()], [n_images * image, n_images * n_written * self.pixels]);
         let per_task = TASK_COLUMNS.div_ceil(self.pixels.max(1)).min(n_images.max(1));
         let n_tasks = n_images.div_ceil(per_task);
-        if n_tasks < MIN_TASKS && self.groups.len() == 1 && per_task == 1 {
-            // Few images: each is split by its channels as well.
+        let n_threads = rayon::current_num_threads();
+        if n_tasks < MIN_TASKS && !n_tasks.is_multiple_of(n_threads) && self.groups.len() == 1 && per_task == 1 {
+            // Few images: each is split by its channels as well, though not further than needed, for all read the whole image.
             let left = &self.groups[0][0].left;
-            let panels_at_once = left.n_panels().div_ceil(MIN_TASKS / n_tasks).max(1);
+            let panels_at_once = left.n_panels().div_ceil(n_threads).max(1);
             let piece = panels_at_once * left.rows_of_panel() * self.pixels;
             let pieces: Vec<(usize, Range<usize>, &mut [f32])> = to
                 .chunks_mut(n_written * self.pixels)

@@ -137,21 +137,21 @@ impl Path {
             Self::Avx512 if n_rows <= 4 => Block {
                 rows: 4,
                 columns: 32,
-                run: x86::avx512::<4>,
+                run: x86::avx512::<4, 2>,
                 run_from_planes: Some(x86::avx512_from_planes::<4>),
             },
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 if missing(n_rows, 11) < missing(n_rows, 13) => Block {
                 rows: 11,
                 columns: 32,
-                run: x86::avx512::<11>,
+                run: x86::avx512::<11, 2>,
                 run_from_planes: Some(x86::avx512_from_planes::<11>),
             },
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Block {
                 rows: 13,
                 columns: 32,
-                run: x86::avx512::<13>,
+                run: x86::avx512::<13, 2>,
                 run_from_planes: Some(x86::avx512_from_planes::<13>),
             },
             #[cfg(target_arch = "x86_64")]
@@ -179,11 +179,35 @@ impl Path {
             Self::Amx => Block { rows: 32, columns: 32, run: amx::block::<2>, run_from_planes: None },
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 if n_rows <= 4 => {
-                Block { rows: 4, columns: 32, run: x86::avx512_bf16::<4>, run_from_planes: None }
+                Block { rows: 4, columns: 32, run: x86::avx512_bf16::<4, 2>, run_from_planes: None }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16 => Block { rows: 13, columns: 32, run: x86::avx512_bf16::<13>, run_from_planes: None },
+            Self::Avx512Bf16 => Block { rows: 13, columns: 32, run: x86::avx512_bf16::<13, 2>, run_from_planes: None },
             _ => panic!("{self:?} does not multiply bf16"),
+        }
+    }
+
+    /// The block for a left side of `n_rows` numbers and a right side of few columns: as many rows more as it has columns less.
+    pub(crate) fn narrow_block(self, n_rows: usize, n_columns: usize) -> Block<f32> {
+        self.assert_available();
+        match self.of_32_bits() {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if n_columns <= 16 && n_rows > 13 => {
+                Block { rows: 26, columns: 16, run: x86::avx512::<26, 1>, run_from_planes: None }
+            }
+            _ => self.block(n_rows),
+        }
+    }
+
+    /// The same for pairs.
+    pub(crate) fn narrow_block_of_pairs(self, n_rows: usize, n_columns: usize) -> Block<Pair> {
+        self.assert_available();
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 if n_columns <= 16 && n_rows > 13 => {
+                Block { rows: 26, columns: 16, run: x86::avx512_bf16::<26, 1>, run_from_planes: None }
+            }
+            _ => self.block_of_pairs(n_rows),
         }
     }
 

@@ -135,7 +135,7 @@ impl Lanes for Avx2 {
 /// # Safety
 /// See [`block`]; the processor has AVX-512.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn avx512<const ROWS: usize>(
+pub(super) unsafe fn avx512<const ROWS: usize, const VECTORS: usize>(
     depth: usize,
     left: *const f32,
     right: *const f32,
@@ -144,7 +144,7 @@ pub(super) unsafe fn avx512<const ROWS: usize>(
     is_more: bool,
 ) {
     // SAFETY: as the caller vouches.
-    unsafe { block::<Avx512, ROWS, 2>(depth, left, right, sums, stride, is_more) }
+    unsafe { block::<Avx512, ROWS, VECTORS>(depth, left, right, sums, stride, is_more) }
 }
 
 /// # Safety
@@ -166,7 +166,7 @@ pub(super) unsafe fn avx512_from_planes<const ROWS: usize>(
 /// # Safety
 /// See [`block`]; the processor has AVX-512 with its products of bf16.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) unsafe fn avx512_bf16<const ROWS: usize>(
+pub(super) unsafe fn avx512_bf16<const ROWS: usize, const VECTORS: usize>(
     depth: usize,
     left: *const Pair,
     right: *const Pair,
@@ -175,7 +175,7 @@ pub(super) unsafe fn avx512_bf16<const ROWS: usize>(
     is_more: bool,
 ) {
     // SAFETY: as the caller vouches.
-    unsafe { block::<Avx512Bf16, ROWS, 2>(depth, left, right, sums, stride, is_more) }
+    unsafe { block::<Avx512Bf16, ROWS, VECTORS>(depth, left, right, sums, stride, is_more) }
 }
 
 /// # Safety
