@@ -1,6 +1,6 @@
 //! What packed matrices are made of: one number of 32 bits, or two of 16 whose products are added together.
 
-use crate::path::{Block, LANES, Lanes, Path, Taps, Vector};
+use crate::path::{Block, LANES, Lanes, Path, Vector};
 
 /// Values of some type that any bits are.
 ///
@@ -10,27 +10,18 @@ pub(crate) unsafe trait Plain: Copy + Default + Send + Sync + 'static {}
 
 // SAFETY: numbers.
 unsafe impl Plain for f32 {}
-// SAFETY: as above.
-unsafe impl Plain for u16 {}
 // SAFETY: a number in a transparent structure.
 unsafe impl Plain for Pair {}
 
 /// An element of a packed matrix.
 pub(crate) trait Cell: Plain {
-    /// What planes are made of.
-    type Value: Plain;
-    /// Values of a cell.
+    /// Numbers of a cell.
     const DEPTH: usize;
 
-    fn value(number: f32) -> Self::Value;
+    /// A cell of the first [`DEPTH`](Self::DEPTH) of two numbers.
+    fn join(numbers: [f32; 2]) -> Self;
 
-    /// A cell of the first [`DEPTH`](Self::DEPTH) of two values.
-    fn join(values: [Self::Value; 2]) -> Self;
-
-    /// The same for runs of values.
-    fn join_runs<const N: usize>(first: &[Self::Value; N], second: &[Self::Value; N]) -> [Self; N];
-
-    /// The same for vectors of numbers.
+    /// The same for vectors.
     fn join_vectors<V: Vector>(first: V, second: V, to: &mut [Self; LANES]);
 
     /// The register block for a left side of `n_rows`.
@@ -38,38 +29,14 @@ pub(crate) trait Cell: Plain {
 
     /// The same where the right side has `n_columns`, perhaps few.
     fn narrow_block(path: Path, n_rows: usize, n_columns: usize) -> Block<Self>;
-
-    /// [`Block::multiply_planes`], where cells are values.
-    fn multiply_planes(
-        _: &Block<Self>,
-        _: Taps<'_>,
-        _left: &[Self],
-        _planes: &[Self::Value],
-        _starts: &[usize; 2],
-        _sums: &mut [f32],
-        _stride_is_more: (usize, bool),
-    ) -> bool {
-        false
-    }
 }
 
 impl Cell for f32 {
-    type Value = f32;
     const DEPTH: usize = 1;
 
     #[inline(always)]
-    fn value(number: f32) -> f32 {
+    fn join([number, _]: [f32; 2]) -> Self {
         number
-    }
-
-    #[inline(always)]
-    fn join([value, _]: [f32; 2]) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn join_runs<const N: usize>(first: &[f32; N], _: &[f32; N]) -> [Self; N] {
-        *first
     }
 
     #[inline(always)]
@@ -84,18 +51,6 @@ impl Cell for f32 {
     fn narrow_block(path: Path, n_rows: usize, n_columns: usize) -> Block<Self> {
         path.narrow_block(n_rows, n_columns)
     }
-
-    fn multiply_planes(
-        block: &Block<Self>,
-        taps: Taps<'_>,
-        left: &[Self],
-        planes: &[f32],
-        starts: &[usize; 2],
-        sums: &mut [f32],
-        stride_is_more: (usize, bool),
-    ) -> bool {
-        block.multiply_planes(taps, left, planes, starts, sums, stride_is_more)
-    }
 }
 
 /// Two numbers of bf16: the upper halves of 32-bit numbers.
@@ -104,6 +59,19 @@ impl Cell for f32 {
 pub(crate) struct Pair(u32);
 
 impl Pair {
+    #[inline(always)]
+    pub(crate) fn of([first, second]: [u16; 2]) -> Self {
+        Self(u32::from(first) | u32::from(second) << 16)
+    }
+
+    /// The nearest number of bf16, of two the even one. What is not a number stays so.
+    #[inline(always)]
+    fn rounded(number: f32) -> u16 {
+        let bits = number.to_bits();
+        let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+        (if bits & 0x7FFF_FFFF > 0x7F80_0000 { 0x7FC0 } else { rounded }) as u16
+    }
+
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(crate) fn bits(self) -> u32 {
@@ -113,8 +81,8 @@ impl Pair {
     /// A number as the sum of two of bf16, but for some 2^-17 of it.
     #[inline(always)]
     pub(crate) fn halves(number: f32) -> [u16; 2] {
-        let upper = Self::value(number);
-        [upper, Self::value(number - f32::from_bits(u32::from(upper) << 16))]
+        let upper = Self::rounded(number);
+        [upper, Self::rounded(number - f32::from_bits(u32::from(upper) << 16))]
     }
 
     /// The number that has these bits.
@@ -125,25 +93,11 @@ impl Pair {
 }
 
 impl Cell for Pair {
-    type Value = u16;
     const DEPTH: usize = 2;
 
-    /// The nearest, of two the even one. What is not a number stays so.
     #[inline(always)]
-    fn value(number: f32) -> u16 {
-        let bits = number.to_bits();
-        let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
-        (if bits & 0x7FFF_FFFF > 0x7F80_0000 { 0x7FC0 } else { rounded }) as u16
-    }
-
-    #[inline(always)]
-    fn join([first, second]: [u16; 2]) -> Self {
-        Self(u32::from(first) | u32::from(second) << 16)
-    }
-
-    #[inline(always)]
-    fn join_runs<const N: usize>(first: &[u16; N], second: &[u16; N]) -> [Self; N] {
-        std::array::from_fn(|i| Self::join([first[i], second[i]]))
+    fn join([first, second]: [f32; 2]) -> Self {
+        Self::of([Self::rounded(first), Self::rounded(second)])
     }
 
     #[inline(always)]
@@ -166,7 +120,7 @@ mod tests {
 
     #[test]
     fn numbers_round_to_the_nearest_bf16_and_ties_to_even() {
-        let bf16 = |number: f32| f32::from_bits(u32::from(Pair::value(number)) << 16);
+        let bf16 = |number: f32| f32::from_bits(u32::from(Pair::rounded(number)) << 16);
         for (number, expected) in [
             (1.0, 1.0),
             (-0.0, -0.0),

@@ -126,8 +126,7 @@ pub fn weight_gradient(path: Path, convolution: &Convolution, x: &[f32], dy: &[f
         };
     }
     let (planes, runs) = planes::of_input(convolution);
-    // Pairs are of neighbours in a row; where rows are too short for them, nothing is gained by them either.
-    if path.precision() == Precision::F32 || runs.chunk == 1 {
+    if path.precision() == Precision::F32 {
         weight_gradient_of::<f32>(path, convolution, (planes, runs), x, dy, dw);
     } else {
         weight_gradient_of::<Pair>(path, convolution, (planes, runs), x, dy, dw);
@@ -146,8 +145,10 @@ fn weight_gradient_of<C: Cell>(
     let block = C::block(path, n_out);
     let n_taps = convolution.taps();
 
-    let at_once = (TASK_COLUMNS * C::DEPTH).div_ceil(runs.n_columns().max(1));
-    let n_along = (at_once * runs.n_columns()).div_ceil(C::DEPTH).next_multiple_of(GROUP);
+    // Neighbouring images are joined to cells.
+    let cells_at_once = TASK_COLUMNS.div_ceil(runs.n_columns().max(1));
+    let at_once = cells_at_once * C::DEPTH;
+    let n_along = (cells_at_once * runs.n_columns()).next_multiple_of(GROUP);
     let n_panels = n_out.div_ceil(block.rows);
     let packed = pack_outputs(convolution, block, runs, [at_once, n_along], dy);
     let panels_of = n_panels * block.rows * n_along;
@@ -169,15 +170,22 @@ fn weight_gradient_of<C: Cell>(
             let taps = planes::taps(convolution, &planes, n_channels);
             let mut sums = vec![0.0; n_panels * block.rows * taps.len().next_multiple_of(block.columns)];
             let image_values = planes.n_values() * n_channels;
-            let mut buffer = Buffer::of(at_once * image_values);
+            let mut buffer = Buffer::of(cells_at_once * image_values);
             for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
                 let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
                 let pixels = convolution.input_pixels();
-                for (n, buffer) in images.clone().zip(buffer.chunks_exact_mut(image_values)) {
-                    let channel = n * convolution.channels[0] + g * n_in + first_channel;
-                    vectorized!(planes.fill::<C>(&x[channel * pixels..][..n_channels * pixels], buffer));
+                let cells = images.clone().step_by(C::DEPTH).zip(buffer.chunks_exact_mut(image_values));
+                let n_cells = cells.len();
+                for (n, buffer) in cells {
+                    for (i, planes_of) in buffer.chunks_exact_mut(planes.n_values()).enumerate() {
+                        let channel = |n: usize| {
+                            &x[(n * convolution.channels[0] + g * n_in + first_channel + i) * pixels..][..pixels]
+                        };
+                        let second = (C::DEPTH > 1 && n + 1 < images.end).then(|| channel(n + 1));
+                        vectorized!(planes.fill(channel(n), second, planes_of));
+                    }
                 }
-                let starts = runs.starts(images.len(), image_values, planes.size[1]);
+                let starts = runs.starts(n_cells, image_values, planes.size[1]);
                 let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
                 let right = Right { planes: &buffer, taps: &taps, starts: &starts, runs };
                 product::multiply_along(block, left, n_along, &right, &mut sums);
@@ -217,25 +225,26 @@ fn pack_outputs<C: Cell>(
     let pack = |i: usize, panel: &mut [C]| {
         let (g, round, p) = (i / (n_rounds * n_panels), i / n_panels % n_rounds, i % n_panels);
         let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
-        let mut line = Buffer::<f32>::of(n_along * 2);
-        line.fill(0.0);
+        // The first images of cells, and the second ones.
+        let mut lines = [Buffer::<f32>::of(n_along), Buffer::of(n_along)];
+        lines.iter_mut().for_each(|line| line.fill(0.0));
         for row in 0..block.rows {
             let channel = g * n_out + p * block.rows + row;
             if p * block.rows + row < n_out {
-                for (n, line) in images.clone().zip(line.chunks_exact_mut(runs.n_columns())) {
+                for (i, n) in images.clone().enumerate() {
+                    let line = &mut lines[i % C::DEPTH][i / C::DEPTH * runs.n_columns()..][..runs.n_columns()];
                     let values = &dy[(n * convolution.channels[1] + channel) * pixels..][..pixels];
                     for (to, from) in line.chunks_exact_mut(runs.padded_width).zip(values.chunks_exact(width)) {
                         to[..width].copy_from_slice(from);
                     }
                 }
             } else {
-                line.fill(0.0);
+                lines.iter_mut().for_each(|line| line.fill(0.0));
             }
             let groups = panel.as_chunks_mut::<GROUP>().0.iter_mut().skip(row).step_by(block.rows);
-            for (cells, values) in groups.zip(line.chunks_exact(GROUP * C::DEPTH)) {
-                let mut numbers = [0.0; 2 * GROUP];
-                numbers[..GROUP * C::DEPTH].copy_from_slice(values);
-                product::write_group(&numbers, cells);
+            let [firsts, seconds] = lines.each_ref().map(|line| line.as_chunks::<GROUP>().0);
+            for (cells, (first, second)) in groups.zip(firsts.iter().zip(seconds)) {
+                product::join_group(&[*first, *second], cells);
             }
         }
     };

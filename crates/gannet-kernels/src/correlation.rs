@@ -9,7 +9,7 @@ use crate::cell::Cell;
 use crate::geometry::Convolution;
 use crate::path::{Path, vectorized};
 use crate::planes::{self, Planes, Runs};
-use crate::product::{self, Left, Right};
+use crate::product::{self, Depth, Left, Right};
 
 /// Columns that make a task worth its planes.
 pub(crate) const TASK_COLUMNS: usize = 256;
@@ -20,10 +20,12 @@ pub(crate) const MIN_TASKS: usize = 8;
 pub(crate) fn correlation<C: Cell>(path: Path, convolution: &Convolution, w: &[f32]) -> Correlation<C> {
     let [n_in, n_out] = convolution.group_channels();
     let (planes, runs) = planes::of_input(convolution);
-    let taps = planes::taps(convolution, &planes, n_in);
-    let depth: Vec<usize> = (0..taps.len()).collect();
+    let taps = planes::taps(convolution, &planes, n_in.div_ceil(C::DEPTH));
+    let n_taps = convolution.taps();
+    let firsts = (0..n_in).step_by(C::DEPTH).flat_map(|channel| channel * n_taps..(channel + 1) * n_taps);
+    let depth = Depth { firsts: firsts.collect(), to_second: n_taps, n_pairs: n_in / C::DEPTH * n_taps };
     let products = (0..convolution.groups).map(|group| {
-        let rows: Vec<usize> = (0..n_out).map(|o| (group * n_out + o) * taps.len()).collect();
+        let rows: Vec<usize> = (0..n_out).map(|o| (group * n_out + o) * n_in * n_taps).collect();
         let block = C::narrow_block(path, rows.len(), convolution.batch * runs.n_columns());
         let left = Left::pack(block, w, &rows, &depth);
         vec![Part { left, taps: taps.clone(), runs, first: 0, row: convolution.axes[1].output, step: 1 }]
@@ -68,16 +70,18 @@ pub(crate) fn adjoint<C: Cell>(path: Path, convolution: &Convolution, w: &[f32])
         let mut products = vec![];
         for (first_y, start_y, n_y, taps_y) in &parts[0] {
             for (first_x, start_x, n_x, taps_x) in &parts[1] {
-                let (mut taps, mut depth) = (vec![], vec![]);
-                for o in 0..n_out {
+                let (mut taps, mut firsts) = (vec![], vec![]);
+                for o in (0..n_out).step_by(C::DEPTH) {
                     for [tap_y, back_y] in taps_y {
                         for [tap_x, back_x] in taps_x {
                             let at = [start_y + reach[0] - back_y, start_x + reach[1] - back_x];
-                            taps.push(o * planes.n_values() + planes.offset([0, 0], at));
-                            depth.push(((group * n_out + o) * n_in) * n_taps + tap_y * axes[1].kernel + tap_x);
+                            taps.push(o / C::DEPTH * planes.n_values() + planes.offset([0, 0], at));
+                            firsts.push(((group * n_out + o) * n_in) * n_taps + tap_y * axes[1].kernel + tap_x);
                         }
                     }
                 }
+                let n_pairs = n_out / C::DEPTH * taps_y.len() * taps_x.len();
+                let depth = Depth { firsts, to_second: n_in * n_taps, n_pairs };
                 products.push(Part {
                     left: Left::pack(block, w, &rows, &depth),
                     taps,
@@ -154,12 +158,12 @@ impl<C: Cell> Correlation<C> {
         let n_groups = self.groups.len();
         let image = self.planes.image[0] * self.planes.image[1] * n_read;
         let n_images = from.len() / image.max(1);
-        let group_values = self.planes.n_values() * (n_read / n_groups);
+        let group_values = self.planes.n_values() * (n_read / n_groups).div_ceil(C::DEPTH);
         let mut planes = Buffer::of(n_images * group_values);
         for (g, parts) in self.groups.iter().enumerate() {
             let channels = image / n_groups;
             for (from, planes) in from.chunks_exact(image).zip(planes.chunks_exact_mut(group_values)) {
-                vectorized!(self.planes.fill::<C>(&from[g * channels..][..channels], planes));
+                vectorized!(self.planes.fill_channels(&from[g * channels..][..channels], planes));
             }
             for part in parts {
                 let panels = panels.clone().unwrap_or(0..part.left.n_panels());

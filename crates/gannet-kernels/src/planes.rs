@@ -6,7 +6,7 @@
 use crate::cell::Cell;
 use crate::geometry::Convolution;
 
-/// How the channels of one image are split.
+/// How the channels of an image are split.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planes {
     /// Height and width of the image.
@@ -31,20 +31,30 @@ impl Planes {
         ((phase[0] * self.stride[1] + phase[1]) * self.size[0] + at[0]) * self.size[1] + at[1]
     }
 
-    /// Writes the planes of `channels`, whole channels of an image, one after the other.
+    /// Writes the planes of `channels`, whole channels of an image, one after the other; a cell joins neighbouring ones.
     #[inline(always)]
-    pub(crate) fn fill<C: Cell>(&self, channels: &[f32], planes: &mut [C::Value]) {
+    pub(crate) fn fill_channels<C: Cell>(&self, channels: &[f32], planes: &mut [C]) {
+        let pixels = self.image[0] * self.image[1];
+        let channels = channels.chunks(C::DEPTH * pixels).map(|channels| channels.split_at(pixels));
+        for ((first, second), planes) in channels.zip(planes.chunks_exact_mut(self.n_values())) {
+            self.fill(first, (!second.is_empty()).then_some(second), planes);
+        }
+    }
+
+    /// Writes the planes of one channel, or of two that cells join; if there is but one for them, the other is zero.
+    #[inline(always)]
+    pub(crate) fn fill<C: Cell>(&self, first: &[f32], second: Option<&[f32]>, planes: &mut [C]) {
         let [h, w] = self.image;
-        for (channel, planes) in channels.chunks_exact(h * w).zip(planes.chunks_exact_mut(self.n_values())) {
-            planes.fill(C::Value::default());
-            let mut rows = planes.chunks_exact_mut(self.size[1]);
-            for phase_y in 0..self.stride[0] {
-                for phase_x in 0..self.stride[1] {
-                    for (y, row) in rows.by_ref().take(self.size[0]).enumerate() {
-                        let y = (y * self.stride[0] + phase_y).wrapping_sub(self.before[0]);
-                        if y < h {
-                            self.fill_row::<C>(&channel[y * w..][..w], phase_x, row);
-                        }
+        let zeros = if C::DEPTH > 1 && second.is_none() { vec![0.0; h * w] } else { vec![] };
+        let second = if C::DEPTH > 1 { second.unwrap_or(&zeros) } else { first };
+        planes.fill(C::default());
+        let mut rows = planes.chunks_exact_mut(self.size[1]);
+        for phase_y in 0..self.stride[0] {
+            for phase_x in 0..self.stride[1] {
+                for (y, row) in rows.by_ref().take(self.size[0]).enumerate() {
+                    let y = (y * self.stride[0] + phase_y).wrapping_sub(self.before[0]);
+                    if y < h {
+                        self.fill_row([&first[y * w..][..w], &second[y * w..][..w]], phase_x, row);
                     }
                 }
             }
@@ -52,26 +62,35 @@ impl Planes {
     }
 
     #[inline(always)]
-    fn fill_row<C: Cell>(&self, pixels: &[f32], phase: usize, row: &mut [C::Value]) {
+    fn fill_row<C: Cell>(&self, [first, second]: [&[f32]; 2], phase: usize, row: &mut [C]) {
         let (stride, before) = (self.stride[1], self.before[1]);
         // The first and the end of those places whose pixel lies in the image.
-        let first = before.saturating_sub(phase).div_ceil(stride).min(row.len());
-        let end = (before + pixels.len()).saturating_sub(phase).div_ceil(stride).clamp(first, row.len());
-        if first == end {
+        let start = before.saturating_sub(phase).div_ceil(stride).min(row.len());
+        let end = (before + first.len()).saturating_sub(phase).div_ceil(stride).clamp(start, row.len());
+        if start == end {
             return;
         }
-        let pixels = &pixels[first * stride + phase - before..];
-        let row = &mut row[first..end];
+        let skipped = start * stride + phase - before;
+        let (first, second, row) = (&first[skipped..], &second[skipped..], &mut row[start..end]);
         match stride {
-            1 => row.iter_mut().zip(pixels).for_each(|(to, from)| *to = C::value(*from)),
-            2 => {
-                let (pairs, last) = pixels.as_chunks::<2>();
-                row.iter_mut().zip(pairs).for_each(|(to, [from, _])| *to = C::value(*from));
-                if let ([from], Some(to)) = (last, row.get_mut(pairs.len())) {
-                    *to = C::value(*from);
+            1 => {
+                for (to, (first, second)) in row.iter_mut().zip(first.iter().zip(second)) {
+                    *to = C::join([*first, *second]);
                 }
             }
-            _ => row.iter_mut().zip(pixels.iter().step_by(stride)).for_each(|(to, from)| *to = C::value(*from)),
+            2 => {
+                let ((firsts, last), (seconds, second_last)) = (first.as_chunks::<2>(), second.as_chunks::<2>());
+                for (to, ([first, _], [second, _])) in row.iter_mut().zip(firsts.iter().zip(seconds)) {
+                    *to = C::join([*first, *second]);
+                }
+                if let ([first], [second], Some(to)) = (last, second_last, row.get_mut(firsts.len())) {
+                    *to = C::join([*first, *second]);
+                }
+            }
+            _ => {
+                let pixels = first.iter().zip(second).step_by(stride);
+                row.iter_mut().zip(pixels).for_each(|(to, (first, second))| *to = C::join([*first, *second]));
+            }
         }
     }
 }
@@ -83,7 +102,7 @@ pub(crate) struct Runs {
     pub(crate) size: [usize; 2],
     /// Columns with those that are computed in vain.
     pub(crate) padded_width: usize,
-    /// Values read at once: 16, 8, 4 or 1.
+    /// Cells read at once: 16, 8, 4 or 1.
     pub(crate) chunk: usize,
 }
 
@@ -127,7 +146,7 @@ pub(crate) fn of_input(convolution: &Convolution) -> (Planes, Runs) {
     (planes, runs)
 }
 
-/// Where the taps of all `n_channels` begin in the planes of an input, in the order of the weights.
+/// Where the taps of `n_channels`, or of as many cells of them, begin in the planes of an input, in the order of the weights.
 pub(crate) fn taps(convolution: &Convolution, planes: &Planes, n_channels: usize) -> Vec<usize> {
     let [vertical, horizontal] = convolution.axes;
     let mut taps = Vec::with_capacity(n_channels * convolution.taps());
@@ -150,7 +169,7 @@ mod tests {
     fn planes_hold_every_other_pixel_between_zeros() {
         let planes = Planes { image: [1, 5], stride: [1, 2], before: [0, 1], size: [1, 4] };
         let mut values = vec![9.0; planes.n_values()];
-        planes.fill::<f32>(&[1.0, 2.0, 3.0, 4.0, 5.0], &mut values);
+        planes.fill::<f32>(&[1.0, 2.0, 3.0, 4.0, 5.0], None, &mut values);
         // Padded: 0 1 2 3 4 5 0 0.
         assert_eq!(values, [0.0, 2.0, 4.0, 0.0, 1.0, 3.0, 5.0, 0.0]);
     }

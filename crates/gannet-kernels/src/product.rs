@@ -20,35 +20,41 @@ pub(crate) struct Left<C> {
     block: Block<C>,
 }
 
+/// Where a row of the left side is in some weights: of each cell the first number, and from there the second one.
+pub(crate) struct Depth {
+    pub(crate) firsts: Vec<usize>,
+    pub(crate) to_second: usize,
+    /// Cells that have a second number; in those behind them it is zero.
+    pub(crate) n_pairs: usize,
+}
+
 impl<C: Cell> Left<C> {
-    /// Row m has `values[rows[m] + offsets[k]]` at k. The offsets ascend.
-    pub(crate) fn pack(block: Block<C>, values: &[f32], rows: &[usize], offsets: &[usize]) -> Self {
-        let depth = offsets.len().div_ceil(C::DEPTH);
+    /// Row m has the `depth` from `values[rows[m]]` on.
+    pub(crate) fn pack(block: Block<C>, values: &[f32], rows: &[usize], depth: &Depth) -> Self {
         let n_panels = rows.len().div_ceil(block.rows);
-        let size = depth.next_multiple_of(GROUP) * block.rows;
+        let size = depth.firsts.len().next_multiple_of(GROUP) * block.rows;
         let mut packed = Buffer::of(n_panels * size);
         let pack = |panel: &mut [C], rows: &[usize]| {
-            let groups = panel.chunks_exact_mut(GROUP * block.rows).zip(offsets.chunks(GROUP * C::DEPTH));
-            for (group, offsets) in groups {
-                let is_run = offsets[offsets.len() - 1] - offsets[0] == offsets.len() - 1;
+            let groups = panel.chunks_exact_mut(GROUP * block.rows).zip(depth.firsts.chunks(GROUP));
+            for (i, (group, offsets)) in groups.enumerate() {
+                let is_run = offsets.iter().zip(offsets[0]..).all(|(offset, next)| *offset == next);
+                let n_pairs = if C::DEPTH > 1 { depth.n_pairs.saturating_sub(i * GROUP).min(offsets.len()) } else { 0 };
                 for (r, cells) in group.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
-                    let mut gathered = [0.0; 2 * GROUP];
-                    match rows.get(r) {
-                        Some(row) if is_run => {
-                            gathered[..offsets.len()].copy_from_slice(&values[row + offsets[0]..][..offsets.len()]);
+                    let mut numbers = [[0.0; GROUP]; 2];
+                    if let Some(row) = rows.get(r) {
+                        let [firsts, seconds] = &mut numbers;
+                        gather(&values[*row..], offsets, is_run, firsts);
+                        if n_pairs > 0 {
+                            gather(&values[row + depth.to_second..], &offsets[..n_pairs], is_run, seconds);
                         }
-                        Some(row) => {
-                            gathered.iter_mut().zip(offsets).for_each(|(to, offset)| *to = values[row + offset])
-                        }
-                        None => {}
                     }
-                    write_group(&gathered, cells);
+                    join_group(&numbers, cells);
                 }
             }
         };
         let panels = packed.par_chunks_mut(size.max(1)).zip(rows.par_chunks(block.rows));
         panels.for_each(|(panel, rows)| vectorized!(pack(panel, rows)));
-        Self { values: packed, n_rows: rows.len(), depth, block }
+        Self { values: packed, n_rows: rows.len(), depth: depth.firsts.len(), block }
     }
 
     pub(crate) fn n_panels(&self) -> usize {
@@ -66,17 +72,27 @@ impl<C: Cell> Left<C> {
     }
 }
 
-/// A group of cells from the first of `numbers`.
+/// The values at `offsets`, which are a run or not.
 #[inline(always)]
-pub(crate) fn write_group<C: Cell>(numbers: &[f32; 2 * GROUP], cells: &mut [C; GROUP]) {
-    for (i, cell) in cells.iter_mut().enumerate() {
-        *cell = C::join([C::value(numbers[i * C::DEPTH]), C::value(numbers[(i * C::DEPTH) + C::DEPTH - 1])]);
+fn gather(values: &[f32], offsets: &[usize], is_run: bool, to: &mut [f32; GROUP]) {
+    if is_run {
+        to[..offsets.len()].copy_from_slice(&values[offsets[0]..][..offsets.len()]);
+    } else {
+        to.iter_mut().zip(offsets).for_each(|(to, offset)| *to = values[*offset]);
     }
 }
 
-/// What the right side is: at row k and chunk c, the values of `planes` from `taps[k] + starts[c]`.
+/// A group of cells from their first numbers and their second ones.
+#[inline(always)]
+pub(crate) fn join_group<C: Cell>([firsts, seconds]: &[[f32; GROUP]; 2], cells: &mut [C; GROUP]) {
+    for (cell, (first, second)) in cells.iter_mut().zip(firsts.iter().zip(seconds)) {
+        *cell = C::join([*first, *second]);
+    }
+}
+
+/// What the right side is: at row k and chunk c, the cells of `planes` from `taps[k] + starts[c]`.
 pub(crate) struct Right<'a, C: Cell> {
-    pub(crate) planes: &'a [C::Value],
+    pub(crate) planes: &'a [C],
     pub(crate) taps: &'a [usize],
     pub(crate) starts: &'a [usize],
     pub(crate) runs: Runs,
@@ -98,8 +114,8 @@ pub(crate) fn multiply<C: Cell>(
         if left.depth == 0 {
             sums.fill(0.0); // Pixels that no tap reaches, between strides wider than the kernel.
         }
-        for (at, taps) in right.taps.chunks(DEPTH * C::DEPTH).enumerate() {
-            let depth = taps.len().div_ceil(C::DEPTH);
+        for (at, taps) in right.taps.chunks(DEPTH).enumerate() {
+            let depth = taps.len();
             let whole_taps = Taps::new(taps);
             let packed = &mut packed[..depth.next_multiple_of(GROUP) * columns];
             for (n, starts) in starts.chunks(columns / chunk).enumerate() {
@@ -108,7 +124,7 @@ pub(crate) fn multiply<C: Cell>(
                     let (left, sums) = (left.cells(panel, at * DEPTH, depth), &mut sums[n * columns..]);
                     let whole = [starts[0], starts[starts.len() - 1]];
                     if chunk == RUN
-                        && C::multiply_planes(&block, whole_taps, left, right.planes, &whole, sums, (COLUMNS, at > 0))
+                        && block.multiply_planes(whole_taps, left, right.planes, &whole, sums, (COLUMNS, at > 0))
                     {
                         continue;
                     }
@@ -126,14 +142,7 @@ pub(crate) fn multiply<C: Cell>(
 }
 
 /// `[depth, columns]` from the chunks at `starts`, with zeros behind the depth.
-fn pack_chunks<C: Cell>(
-    chunk: usize,
-    planes: &[C::Value],
-    taps: &[usize],
-    starts: &[usize],
-    panel: &mut [C],
-    columns: usize,
-) {
+fn pack_chunks<C: Cell>(chunk: usize, planes: &[C], taps: &[usize], starts: &[usize], panel: &mut [C], columns: usize) {
     vectorized!(match chunk {
         16 => pack_chunks_of::<C, 16>(planes, taps, starts, panel, columns),
         8 => pack_chunks_of::<C, 8>(planes, taps, starts, panel, columns),
@@ -144,7 +153,7 @@ fn pack_chunks<C: Cell>(
 
 #[inline(always)]
 fn pack_chunks_of<C: Cell, const N: usize>(
-    planes: &[C::Value],
+    planes: &[C],
     taps: &[usize],
     starts: &[usize],
     panel: &mut [C],
@@ -153,13 +162,11 @@ fn pack_chunks_of<C: Cell, const N: usize>(
     let reach = taps.iter().max().zip(starts.iter().max()).map_or(0, |(tap, start)| tap + start + N);
     assert!(reach <= planes.len());
     // SAFETY: no tap reaches further than just checked.
-    let run = |at: usize| unsafe { &*planes.as_ptr().add(at).cast::<[C::Value; N]>() };
+    let run = |at: usize| unsafe { *planes.as_ptr().add(at).cast::<[C; N]>() };
     let mut rows = panel.chunks_exact_mut(columns);
-    for (taps, row) in taps.chunks(C::DEPTH).zip(&mut rows) {
-        // Where the last cell has but one tap, the left side is zero at the other.
-        let [first, second] = [taps[0], taps[taps.len() - 1]];
+    for (tap, row) in taps.iter().zip(&mut rows) {
         for (start, to) in starts.iter().zip(row.as_chunks_mut::<N>().0) {
-            *to = C::join_runs(run(first + start), run(second + start));
+            *to = run(tap + start);
         }
     }
     rows.for_each(|row| row.fill(C::default()));
@@ -179,8 +186,8 @@ pub(crate) fn multiply_along<C: Cell>(
     let n_panels = right.taps.len().div_ceil(columns);
     let stride = n_panels * columns;
     let mut packed = Buffer::of(n_panels * columns * DEPTH);
-    for (i, starts) in right.starts.chunks(DEPTH * C::DEPTH / chunk).enumerate() {
-        let depth = starts.len() * chunk / C::DEPTH;
+    for (i, starts) in right.starts.chunks(DEPTH / chunk).enumerate() {
+        let depth = starts.len() * chunk;
         let padded = depth.next_multiple_of(GROUP);
         let panels = packed.chunks_exact_mut(padded * columns).zip(right.taps.chunks(columns));
         for (n, (packed, taps)) in panels.enumerate() {
@@ -193,15 +200,8 @@ pub(crate) fn multiply_along<C: Cell>(
     }
 }
 
-/// `[values of the chunks at starts, columns]`, column j read at `taps[j]`, with zeros behind the depth.
-fn pack_across<C: Cell>(
-    chunk: usize,
-    planes: &[C::Value],
-    taps: &[usize],
-    starts: &[usize],
-    panel: &mut [C],
-    columns: usize,
-) {
+/// `[cells of the chunks at starts, columns]`, column j read at `taps[j]`, with zeros behind the depth.
+fn pack_across<C: Cell>(chunk: usize, planes: &[C], taps: &[usize], starts: &[usize], panel: &mut [C], columns: usize) {
     vectorized!(match chunk {
         16 => pack_across_of::<C, 16>(planes, taps, starts, panel, columns),
         8 => pack_across_of::<C, 8>(planes, taps, starts, panel, columns),
@@ -212,21 +212,20 @@ fn pack_across<C: Cell>(
 
 #[inline(always)]
 fn pack_across_of<C: Cell, const N: usize>(
-    planes: &[C::Value],
+    planes: &[C],
     taps: &[usize],
     starts: &[usize],
     panel: &mut [C],
     columns: usize,
 ) {
-    let mut chunks = panel.chunks_exact_mut(N / C::DEPTH * columns);
+    let mut chunks = panel.chunks_exact_mut(N * columns);
     for (start, rows) in starts.iter().zip(&mut chunks) {
         for (column, tap) in taps.iter().enumerate() {
-            let values = &planes[start + tap..][..N];
-            for (i, values) in values.chunks_exact(C::DEPTH).enumerate() {
-                rows[i * columns + column] = C::join([values[0], values[C::DEPTH - 1]]);
+            for (i, cell) in planes[start + tap..][..N].iter().enumerate() {
+                rows[i * columns + column] = *cell;
             }
         }
     }
-    let n = starts.len() * (N / C::DEPTH) * columns;
+    let n = starts.len() * N * columns;
     panel[n..].fill(C::default());
 }

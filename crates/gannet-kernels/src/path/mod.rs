@@ -12,7 +12,7 @@ pub(crate) use runs::{RunBlock, Segment, gather, inside, spread};
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{LANES, Lanes, Vector, Wide, Work, do_widely};
 
-/// Values of a run that is read from planes as it is.
+/// Cells of a run that is read from planes as it is.
 pub(crate) use crate::tensors::RUN;
 
 /// Cells of a row of the left side that lie together.
@@ -44,7 +44,7 @@ pub(crate) struct Block<C> {
     pub(crate) columns: usize,
     run: Run<C>,
     /// The same without a packed right side, where there is such a loop.
-    run_from_planes: Option<RunFromPlanes>,
+    run_from_planes: Option<RunFromPlanes<C>>,
 }
 
 /// Depth, left side, right side, sums, distance of their rows, and whether they are added to what is there.
@@ -52,7 +52,7 @@ type Run<C> = unsafe fn(usize, *const C, *const C, *mut f32, usize, bool);
 
 /// Taps, left side, planes, where the columns' runs of [`RUN`] values begin, sums, distance of their rows, and whether they
 /// are added to what is there.
-type RunFromPlanes = unsafe fn(&[usize], *const f32, *const f32, &[usize; 2], *mut f32, usize, bool);
+type RunFromPlanes<C> = unsafe fn(&[usize], *const C, *const C, &[usize; 2], *mut f32, usize, bool);
 
 /// Where taps begin in planes, and the furthest of them.
 #[derive(Clone, Copy)]
@@ -178,11 +178,19 @@ impl Path {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
             Self::Amx => Block { rows: 32, columns: 32, run: amx::block::<2>, run_from_planes: None },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16 if n_rows <= 4 => {
-                Block { rows: 4, columns: 32, run: x86::avx512_bf16::<4, 2>, run_from_planes: None }
-            }
+            Self::Avx512Bf16 if n_rows <= 4 => Block {
+                rows: 4,
+                columns: 32,
+                run: x86::avx512_bf16::<4, 2>,
+                run_from_planes: Some(x86::avx512_bf16_from_planes::<4>),
+            },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16 => Block { rows: 13, columns: 32, run: x86::avx512_bf16::<13, 2>, run_from_planes: None },
+            Self::Avx512Bf16 => Block {
+                rows: 13,
+                columns: 32,
+                run: x86::avx512_bf16::<13, 2>,
+                run_from_planes: Some(x86::avx512_bf16_from_planes::<13>),
+            },
             _ => panic!("{self:?} does not multiply bf16"),
         }
     }
@@ -242,17 +250,15 @@ impl<C: Cell> Block<C> {
         // SAFETY: the lengths were just checked, and a block is made only where its instructions exist.
         unsafe { (self.run)(depth, left.as_ptr(), right.as_ptr(), sums.as_mut_ptr(), stride, is_more) }
     }
-}
 
-impl Block<f32> {
     /// What [`multiply`](Self::multiply) does with the values of `planes` from `taps[k] + starts[run]` as the right side.
     /// False, and nothing done, where there is no such loop.
     #[inline]
     pub(crate) fn multiply_planes(
         &self,
         taps: Taps<'_>,
-        left: &[f32],
-        planes: &[f32],
+        left: &[C],
+        planes: &[C],
         starts: &[usize; 2],
         sums: &mut [f32],
         (stride, is_more): (usize, bool),
@@ -328,7 +334,7 @@ fn peak_of<C: Cell>(block: Block<C>) -> f64 {
         // From the start of a cache line, as in every product.
         let [mut left, mut right] = [block.rows, block.columns].map(|side| Buffer::of(DEPTH * side));
         let mut sums = Buffer::of(block.rows * block.columns);
-        [&mut left, &mut right].into_iter().for_each(|side| side.fill(C::join([C::value(0.5); 2])));
+        [&mut left, &mut right].into_iter().for_each(|side| side.fill(C::join([0.5; 2])));
         for _ in 0..ROUNDS {
             block.multiply(DEPTH, &left, &right, &mut sums, block.columns, false);
         }

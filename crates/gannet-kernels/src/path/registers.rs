@@ -42,10 +42,10 @@ pub(super) unsafe fn block<L: Lanes, const ROWS: usize, const VECTORS: usize>(
 /// # Safety
 /// The pointers are good for what [`Block::multiply_planes`](super::Block::multiply_planes) says, with `VECTORS * L::N` columns.
 #[inline(always)]
-pub(super) unsafe fn block_from_planes<L: Lanes<Cell = f32>, const ROWS: usize, const VECTORS: usize>(
+pub(super) unsafe fn block_from_planes<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     taps: &[usize],
-    left: *const f32,
-    planes: *const f32,
+    left: *const L::Cell,
+    planes: *const L::Cell,
     starts: &[usize; 2],
     sums: *mut f32,
     stride: usize,
@@ -53,7 +53,8 @@ pub(super) unsafe fn block_from_planes<L: Lanes<Cell = f32>, const ROWS: usize, 
 ) {
     // SAFETY: every access is within what the caller vouches for.
     unsafe {
-        let runs: [*const f32; VECTORS] = std::array::from_fn(|v| planes.add(starts[v * L::N / RUN] + v * L::N % RUN));
+        let runs: [*const L::Cell; VECTORS] =
+            std::array::from_fn(|v| planes.add(starts[v * L::N / RUN] + v * L::N % RUN));
         let row = |k: usize, v: usize| runs[v].add(*taps.get_unchecked(k));
         block_of::<L, ROWS, VECTORS>(taps.len(), left, row, sums, stride, is_more);
     }

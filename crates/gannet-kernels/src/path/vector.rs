@@ -117,7 +117,7 @@ fn kept(mut numbers: Lanes, lanes: Range<usize>) -> Lanes {
 #[inline(always)]
 fn join(first: &Lanes, second: &Lanes, to: &mut [Pair; LANES]) {
     for (to, (first, second)) in to.iter_mut().zip(first.iter().zip(second)) {
-        *to = Pair::join([Pair::value(*first), Pair::value(*second)]);
+        *to = Pair::join([*first, *second]);
     }
 }
 

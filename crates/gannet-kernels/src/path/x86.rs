@@ -179,6 +179,22 @@ pub(super) unsafe fn avx512_bf16<const ROWS: usize, const VECTORS: usize>(
 }
 
 /// # Safety
+/// See [`block_from_planes`]; the processor has AVX-512 with its products of bf16.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) unsafe fn avx512_bf16_from_planes<const ROWS: usize>(
+    taps: &[usize],
+    left: *const Pair,
+    planes: *const Pair,
+    starts: &[usize; 2],
+    sums: *mut f32,
+    stride: usize,
+    is_more: bool,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { block_from_planes::<Avx512Bf16, ROWS, 2>(taps, left, planes, starts, sums, stride, is_more) }
+}
+
+/// # Safety
 /// See [`block`]; the processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn avx2<const ROWS: usize>(

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{MAX_LANES, POINTS, TAPS};
 use crate::buffer::Aligned;
-use crate::cell::{Cell, Pair};
+use crate::cell::Pair;
 use crate::path::{self, Path, RunBlock, vectorized};
 use crate::tensors::TOGETHER;
 
@@ -108,8 +108,8 @@ fn transform_row_in_halves<const LANES: usize>(pixels: &Pixels<'_>, place: [usiz
                 for lane in 0..LANES {
                     let [upper_even, lower_even] = Pair::halves(even[point][lane]);
                     let [upper_odd, lower_odd] = Pair::halves(odd[point][lane]);
-                    upper[lane] = Pair::join([upper_even, upper_odd]).word();
-                    lower[lane] = Pair::join([lower_even, lower_odd]).word();
+                    upper[lane] = Pair::of([upper_even, upper_odd]).word();
+                    lower[lane] = Pair::of([lower_even, lower_odd]).word();
                 }
             }
         }
