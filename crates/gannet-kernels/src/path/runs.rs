@@ -1,5 +1,7 @@
 //! Blocks of sums over runs of lanes, whose right side is read where it is.
 
+use std::ops::Range;
+
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use super::amx;
 #[cfg(target_arch = "x86_64")]
@@ -95,11 +97,29 @@ impl Path {
     }
 }
 
-/// Which numbers of a window that begins at `at` of a row of `n` are there: a bit for each of its `n_window`.
+/// Numbers that windows have at most.
+const MAX_WINDOW: usize = 4 * 16 + 2;
+
+/// Which numbers of a window that begins at `at` of a row of `n` are there, one after the other: a bit for each of its `n_window`.
 pub(crate) fn inside(at: isize, n_window: usize, n: usize) -> u128 {
-    (0..n_window)
-        .filter(|i| at.checked_add_unsigned(*i).is_some_and(|at| (0..n as isize).contains(&at)))
-        .fold(0, |inside, i| inside | 1 << i)
+    let is_there = |i: &usize| at.checked_add_unsigned(*i).is_some_and(|at| (0..n as isize).contains(&at));
+    (0..n_window).filter(is_there).fold(0, |inside, i| inside | 1 << i)
+}
+
+/// Those numbers in the window, and in the row.
+///
+/// # Panics
+/// If the row has no such numbers.
+#[inline(always)]
+fn places(n: usize, at: isize, inside: u128) -> [Range<usize>; 2] {
+    if inside == 0 {
+        return [0..0, 0..0];
+    }
+    let window = inside.trailing_zeros() as usize..inside.ilog2() as usize + 1;
+    let first = at.wrapping_add_unsigned(window.start) as usize;
+    let row = first..first.wrapping_add(window.len());
+    assert!(row.start <= row.end && row.end <= n, "the window is not inside");
+    [window, row]
 }
 
 /// Of the window that begins at `at` of a row every `STEP`-th number, from each of the first `N` on: of overlapping windows of `N`,
@@ -114,7 +134,7 @@ pub(crate) fn spread<const LANES: usize, const STEP: usize, const N: usize>(
     inside: u128,
     apart: &mut [[f32; LANES]; N],
 ) {
-    assert_inside(row.len(), at, inside);
+    let [in_window, in_row] = places(row.len(), at, inside);
     #[cfg(target_arch = "x86_64")]
     if LANES == 16 && x86::Of512::new().is_some() {
         let (window, to) = (row.as_ptr().wrapping_offset(at), apart.as_mut_ptr().cast());
@@ -125,11 +145,15 @@ pub(crate) fn spread<const LANES: usize, const STEP: usize, const N: usize>(
             _ => {}
         }
     }
+    let mut copied = [0.0; MAX_WINDOW];
+    let window = if in_window == (0..STEP * LANES + N - STEP) {
+        &row[in_row]
+    } else {
+        copied[in_window].copy_from_slice(&row[in_row]);
+        &copied
+    };
     for (first, apart) in apart.iter_mut().enumerate() {
-        for (j, value) in apart.iter_mut().enumerate() {
-            let i = STEP * j + first;
-            *value = if inside >> i & 1 == 1 { row[at.wrapping_add_unsigned(i) as usize] } else { 0.0 };
-        }
+        apart.iter_mut().enumerate().for_each(|(j, value)| *value = window[STEP * j + first]);
     }
 }
 
@@ -144,7 +168,7 @@ pub(crate) fn gather<const LANES: usize, const N: usize>(
     at: isize,
     inside: u128,
 ) {
-    assert_inside(row.len(), at, inside);
+    let [in_window, in_row] = places(row.len(), at, inside);
     #[cfg(target_arch = "x86_64")]
     if LANES == 16 && x86::Of512::new().is_some() {
         let (from, to) = (apart.as_ptr().cast(), row.as_mut_ptr().wrapping_offset(at));
@@ -155,21 +179,46 @@ pub(crate) fn gather<const LANES: usize, const N: usize>(
             _ => {}
         }
     }
-    if inside == (1 << (N * LANES)) - 1 {
-        for (j, to) in row[at as usize..][..N * LANES].chunks_exact_mut(N).enumerate() {
-            to.iter_mut().zip(apart).for_each(|(to, apart)| *to = apart[j]);
-        }
-        return;
+    let mut together = [0.0; MAX_WINDOW];
+    for (j, to) in together[..N * LANES].chunks_exact_mut(N).enumerate() {
+        to.iter_mut().zip(apart).for_each(|(to, apart)| *to = apart[j]);
     }
-    for i in (0..N * LANES).filter(|i| inside >> i & 1 == 1) {
-        row[at.wrapping_add_unsigned(i) as usize] = apart[i % N][i / N];
-    }
+    row[in_row].copy_from_slice(&together[in_window]);
 }
 
-#[inline(always)]
-fn assert_inside(n: usize, at: isize, inside: u128) {
-    if inside != 0 {
-        let (first, last) = (inside.trailing_zeros() as isize, inside.ilog2() as isize);
-        assert!(at + first >= 0 && at + last < n as isize, "the window is not inside");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every window that reaches over neither, one or both ends of its row, by what all processors have and by what this one has.
+    #[test]
+    fn windows_are_taken_apart_and_put_together() {
+        windows::<8, 4, 6>();
+        windows::<16, 4, 6>();
+        windows::<8, 2, 2>();
+        windows::<16, 2, 2>();
+    }
+
+    fn windows<const LANES: usize, const STEP: usize, const N: usize>() {
+        for (at, n) in [(0isize, 70u8), (3, 80), (-1, 90), (-2, 29), (5, 16), (-70, 20), (30, 20)] {
+            let row: Vec<f32> = (1..=n).map(|i| i as f32).collect();
+            let number = |i: usize| at.checked_add_unsigned(i).and_then(|i| row.get(usize::try_from(i).ok()?)).copied();
+            let n_window = STEP * LANES + N - STEP;
+            let inside = inside(at, n_window, row.len());
+            let mut apart = [[f32::NAN; LANES]; N];
+            spread::<LANES, STEP, N>(&row, at, inside, &mut apart);
+            for (i, apart) in apart.iter().enumerate() {
+                let expected: Vec<f32> = (0..LANES).map(|j| number(STEP * j + i).unwrap_or_default()).collect();
+                assert_eq!(apart[..], expected, "{STEP} {N}, from {at} of {n}: {i}");
+            }
+
+            let mut firsts = [[0.0; LANES]; STEP];
+            firsts.copy_from_slice(&apart[..STEP]);
+            let mut again = vec![0.0; row.len()];
+            gather(&firsts, &mut again, at, inside & ((1 << (STEP * LANES)) - 1));
+            let end = at + (STEP * LANES) as isize;
+            let expected = row.iter().zip(0..).map(|(x, i)| if (at..end).contains(&i) { *x } else { 0.0 });
+            assert_eq!(again, expected.collect::<Vec<f32>>(), "{STEP}, from {at} of {n}");
+        }
     }
 }

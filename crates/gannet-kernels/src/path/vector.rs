@@ -295,3 +295,58 @@ mod x86 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made<W: Wide>(width: W) -> Vec<Vec<u32>> {
+        let a: Lanes = std::array::from_fn(|i| (i as f32 - 5.0) * 1.37);
+        let mut b: Lanes = std::array::from_fn(|i| 1.0 / (i as f32 + 3.0));
+        b[3] = f32::NAN;
+        b[7] = f32::INFINITY;
+        let (first, second) = (width.load(&a), width.load(&b));
+        let mut all = vec![];
+        let kept = [0..LANES, 0..0, 1..5, 1..1, 15..16].map(|lanes| second.keep(lanes));
+        for vector in [first, first + second, first - second].into_iter().chain(kept) {
+            let mut lanes = [0.0; LANES];
+            vector.store(&mut lanes);
+            // Not a number is one like another.
+            all.push(lanes.iter().map(|x| if x.is_nan() { 1 } else { x.to_bits() }).collect());
+        }
+        let mut pairs = [Pair::default(); LANES];
+        first.join(second.keep(4..LANES), &mut pairs);
+        all.push(pairs.iter().map(|pair| pair.word().to_bits()).collect());
+        all
+    }
+
+    struct Made<'a>(&'a mut Vec<Vec<u32>>);
+
+    impl Work for Made<'_> {
+        #[inline(always)]
+        fn run<W: Wide>(self, width: W) {
+            *self.0 = made(width);
+        }
+    }
+
+    #[test]
+    fn all_widths_make_the_same() {
+        let expected = made(OfTarget);
+        assert_eq!(f32::from_bits(expected[1][0]), -5.0 * 1.37 + 1.0 / 3.0);
+        let mut widest = vec![];
+        do_widely(Made(&mut widest));
+        assert_eq!(widest, expected);
+        #[cfg(target_arch = "x86_64")]
+        {
+            let mut of = vec![];
+            if let Some(width) = super::super::x86::Of512::new() {
+                width.work(Made(&mut of));
+                assert_eq!(of, expected);
+            }
+            if let Some(width) = super::super::x86::Of256::new() {
+                width.work(Made(&mut of));
+                assert_eq!(of, expected);
+            }
+        }
+    }
+}
