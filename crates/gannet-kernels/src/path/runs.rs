@@ -152,8 +152,15 @@ pub(crate) fn spread<const LANES: usize, const STEP: usize, const N: usize>(
         copied[in_window].copy_from_slice(&row[in_row]);
         &copied
     };
-    for (first, apart) in apart.iter_mut().enumerate() {
-        apart.iter_mut().enumerate().for_each(|(j, value)| *value = window[STEP * j + first]);
+    let (steps, rest) = window.split_at(STEP * LANES);
+    for (j, step) in steps.chunks_exact(STEP).enumerate() {
+        step.iter().zip(&mut *apart).for_each(|(from, apart)| apart[j] = *from);
+    }
+    // What overlaps is what the next window begins with.
+    let (own, shared) = apart.split_at_mut(STEP);
+    for ((own, shared), last) in own.iter().zip(shared).zip(rest) {
+        shared[..LANES - 1].copy_from_slice(&own[1..]);
+        shared[LANES - 1] = *last;
     }
 }
 
