@@ -108,7 +108,7 @@ impl Packed {
     }
 }
 
-/// Rows of weights that do not make up for joining what they multiply to pairs: with AVX-512 they take three times as long.
+/// Rows of weights that do not make up for joining what they multiply to pairs.
 const FEW_ROWS: usize = 4;
 
 fn pays_pairs(path: Path, n_rows: usize) -> bool {
