@@ -52,7 +52,7 @@ impl Packed {
 
     pub(crate) fn forward(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
-        let of = if pays_pairs(path, convolution.group_channels()[1]) {
+        let of = if path.precision() == Precision::Bf16 {
             Of::Pairs(correlation(path, convolution, w))
         } else {
             Of::Numbers(correlation(path, convolution, w))
@@ -80,7 +80,7 @@ impl Packed {
 
     pub(crate) fn input_gradient(path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         assert_eq!(w.len(), convolution.n_weights());
-        let of = if pays_pairs(path, convolution.group_channels()[0]) {
+        let of = if path.precision() == Precision::Bf16 {
             Of::Pairs(adjoint(path, convolution, w))
         } else {
             Of::Numbers(adjoint(path, convolution, w))
@@ -106,13 +106,6 @@ impl Packed {
             Of::Pairs(correlation) => correlation.run(convolution.batch, from, to),
         }
     }
-}
-
-/// Rows of weights that do not make up for joining what they multiply to pairs.
-const FEW_ROWS: usize = 4;
-
-fn pays_pairs(path: Path, n_rows: usize) -> bool {
-    path.precision() == Precision::Bf16 && n_rows > FEW_ROWS
 }
 
 /// The gradient of `w` from those of `y`. The shapes are those of [`forward`].

@@ -13,7 +13,7 @@ use crate::product::{self, Depth, Left, Right};
 
 /// Columns that make a task worth its planes.
 pub(crate) const TASK_COLUMNS: usize = 256;
-/// Tasks that a few large images are split into, so that no thread idles.
+/// From as many tasks on no thread idles for long.
 pub(crate) const MIN_TASKS: usize = 8;
 
 /// A convolution with its weights packed.

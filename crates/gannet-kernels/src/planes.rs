@@ -45,8 +45,7 @@ impl Planes {
     #[inline(always)]
     pub(crate) fn fill<C: Cell>(&self, first: &[f32], second: Option<&[f32]>, planes: &mut [C]) {
         let [h, w] = self.image;
-        let zeros = if C::DEPTH > 1 && second.is_none() { vec![0.0; h * w] } else { vec![] };
-        let second = if C::DEPTH > 1 { second.unwrap_or(&zeros) } else { first };
+        let zeros = vec![0.0; if C::DEPTH > 1 && second.is_none() { w } else { 0 }];
         planes.fill(C::default());
         let mut rows = planes.chunks_exact_mut(self.size[1]);
         for phase_y in 0..self.stride[0] {
@@ -54,7 +53,13 @@ impl Planes {
                 for (y, row) in rows.by_ref().take(self.size[0]).enumerate() {
                     let y = (y * self.stride[0] + phase_y).wrapping_sub(self.before[0]);
                     if y < h {
-                        self.fill_row([&first[y * w..][..w], &second[y * w..][..w]], phase_x, row);
+                        let first = &first[y * w..][..w];
+                        let second = match second {
+                            _ if C::DEPTH == 1 => first,
+                            Some(second) => &second[y * w..][..w],
+                            None => &zeros,
+                        };
+                        self.fill_row([first, second], phase_x, row);
                     }
                 }
             }
