@@ -67,8 +67,10 @@ def main():
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--steps", type=int, default=5, help="steps that count; two more come first")
     p.add_argument("--layout", choices=["nchw", "nhwc"], default="nchw")
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     args = p.parse_args()
     torch.manual_seed(0)
+    torch.set_default_device(args.device)
     generator, critic, latent, sample = networks(args.workload)
     real = torch.rand(args.batch, *sample) * 2 - 1
     if args.layout == "nhwc" and len(sample) == 3:
@@ -119,6 +121,8 @@ def main():
     for _ in range(args.steps + 2):
         started = time.perf_counter()
         work()
+        if args.device == "cuda":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     print(json.dumps({"seconds": seconds[2:], "version": torch.__version__}))
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use gannet::bench::{Race, WORKLOADS, Workload, convolution_flops, peak_gflops};
+use gannet::bench::{Conditions, Race, WORKLOADS, Workload, convolution_flops, peak_gflops};
+use gannet::device;
 use gannet::metric::median;
 use gannet::run::Precision;
 
@@ -21,6 +22,8 @@ Examples:
   gannet bench plain64 r1-64 wgangp64         what a gradient penalty costs: compare with plain64
   gannet bench dcgan64 --peer python          beside PyTorch, in turn, in its better memory layout
   gannet bench dcgan64 --precision bf16       convolutions of bf16, where the processor is faster at them
+  gannet bench dcgan64 --device libtorch:0 --peer python
+                                              on a GPU, both
 
 Machines are busy now and then: compare ratios of medians from one call, not times from two.")]
 pub(crate) struct Args {
@@ -39,6 +42,9 @@ pub(crate) struct Args {
     /// A Python with PyTorch to compare with
     #[arg(long, value_name = "PYTHON")]
     peer: Option<PathBuf>,
+    /// Where training and sampling happen; PyTorch uses CUDA beside any but flex and libtorch without a number
+    #[arg(long, default_value = device::default_name())]
+    device: String,
     /// What our convolutions multiply; PyTorch's stay at f32
     #[arg(long, value_enum, default_value = "f32")]
     precision: Kind,
@@ -76,7 +82,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let precision = args.precision.into();
     let is_chosen = |w: &&Workload| args.workloads.is_empty() || args.workloads.iter().any(|name| name == w.name);
     let workloads: Vec<&Workload> = WORKLOADS.iter().filter(is_chosen).collect();
-    let race = |w: &&Workload| Race::new(w, args.batch.into(), precision, &program);
+    let conditions = Conditions::new(args.batch.into(), precision, &args.device)?;
+    let race = |w: &&Workload| Race::new(w, &conditions, &program);
     let mut races = workloads.iter().map(race).collect::<gannet::Result<Vec<_>>>()?;
     let mut laps: Vec<Laps> = workloads.iter().map(|_| Laps::default()).collect();
     for _ in 0..args.rounds {
@@ -132,7 +139,7 @@ fn peer(python: &Path, workload: &Workload, layout: &str, args: &Args) -> anyhow
         return Ok(None);
     }
     let mut child = Command::new(python)
-        .args(["-", workload.name, "--layout", layout])
+        .args(["-", workload.name, "--layout", layout, "--device", peer_device(&args.device)])
         .args(["--batch", &args.batch.to_string(), "--steps", &args.steps.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -147,4 +154,12 @@ fn peer(python: &Path, workload: &Workload, layout: &str, args: &Args) -> anyhow
     }
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).context("the peer's answer")?;
     Ok(Some(answer["seconds"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect()))
+}
+
+/// Where PyTorch runs beside one of our devices.
+fn peer_device(ours: &str) -> &'static str {
+    match ours {
+        "flex" | "libtorch" => "cpu",
+        _ => "cuda",
+    }
 }

@@ -48,7 +48,7 @@ Examples:
         #[arg(long)]
         compact: bool,
         /// Where to train
-        #[arg(long, default_value = device::DEFAULT)]
+        #[arg(long, default_value = device::default_name())]
         device: String,
         #[command(flatten)]
         place: Place,

@@ -94,6 +94,7 @@ fn unknown_names_are_answered_with_the_nearest() {
     refuse(folder, "train --set trian.kimg=6", &["`trian`", "`train`"]);
     refuse(folder, "train --data fashion-mnits", &["`fashion-mnits`", "`fashion-mnist`"]);
     refuse(folder, "train --device flx", &["`flx`", "`flex`"]);
+    refuse(folder, "bench ring --device flx", &["`flx`", "`flex`"]);
     refuse(folder, "sample no-such-run", &["no-such-run"]);
 }
 
@@ -102,6 +103,7 @@ fn values_out_of_range_are_refused_together() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     refuse(folder, "train --batch 0", &["train.batch is 0", "1 or more"]);
+    refuse(folder, "bench ring --device cuda --precision bf16", &["bf16", "flex", "f32"]);
     refuse(folder, "train --batch 0 --kimg -3", &["train.batch is 0", "train.kimg is -3"]);
     refuse(folder, "train --set data.size=0", &["`0`"]);
     refuse(folder, "train --set method.generator.beta_1=1.5", &["method.generator.beta_1 is 1.5"]);

@@ -19,7 +19,7 @@ const BATCH: usize = 128;
 const LATENT: usize = 16;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let device = device::open("flex")?.autodiff();
+    let device = device::open_default()?.autodiff();
     let ring = open(&DataConfig { source: "ring".into(), ..DataConfig::default() }, 0)?.dataset;
     let shape = ring.shape();
     let mut loader = Loader::new(ring, LoaderConfig { batch: BATCH, seed: 0, mirror: false, shift: 0, start: 0 })?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Tensor};
 use toml::Table;
 
 use crate::data::{self, Batch, DataConfig, Loader, LoaderConfig, Sample};
@@ -124,11 +124,29 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "start", summary: "a start of the program, which says its version", work: Work::Start },
 ];
 
+/// Under what a workload is timed.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    /// Samples of a batch, where laps have batches.
+    pub batch: usize,
+    /// What convolutions multiply.
+    pub precision: Precision,
+    /// Where training and sampling happen.
+    pub device: Device,
+}
+
+impl Conditions {
+    /// On the device `name` or `name:N`.
+    pub fn new(batch: usize, precision: Precision, device: &str) -> Result<Self> {
+        precision.check(device).map_err(|problem| Error::setting(format!("the precision is {problem}")))?;
+        Ok(Self { batch, precision, device: device::open(device)? })
+    }
+}
+
 /// A workload that is timed lap by lap, always on the same made-up numbers.
 pub struct Race<'a> {
     runner: Runner<'a>,
-    batch: usize,
-    precision: Precision,
+    conditions: Conditions,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there are as many as workloads")]
@@ -141,11 +159,9 @@ enum Runner<'a> {
 }
 
 impl<'a> Race<'a> {
-    /// `workload` at a batch of `batch` samples, where its laps have batches; `program` is what starts.
-    pub fn new(workload: &Workload, batch: usize, precision: Precision, program: &'a Path) -> Result<Self> {
-        if !precision.is_available() {
-            return Err(Error::setting("this processor has no products of bf16; accepted: f32".to_owned()));
-        }
+    /// `workload` under `conditions`; `program` is what starts.
+    pub fn new(workload: &Workload, conditions: &Conditions, program: &'a Path) -> Result<Self> {
+        let Conditions { batch, device, .. } = conditions.clone();
         let (runner, batch) = match workload.work {
             Work::Step(shape, settings) => {
                 let n_values = shape.n_values();
@@ -153,13 +169,12 @@ impl<'a> Race<'a> {
                 let samples: Vec<Sample> = (0..batch)
                     .map(|n| Sample { values: (0..n_values).map(|i| value(n * n_values + i)).collect(), label: None })
                     .collect();
-                let (method, _) = game(workload.name, shape, settings, batch)?;
+                let (method, _) = game(workload.name, shape, settings, (batch, device))?;
                 let moment = Moment { images_seen: 0, images_total: u64::MAX };
                 (Runner::Step { method, batches: [Batch::new(&samples, shape)], moment }, batch)
             }
             Work::Samples(n, shape, settings) => {
-                let (method, n_latent) = game(workload.name, shape, settings, batch)?;
-                let device = device::open(device::first_built())?;
+                let (method, n_latent) = game(workload.name, shape, settings, (batch, device.clone()))?;
                 let latents = Tensor::random([n, n_latent], Distribution::Default, &device);
                 let Average::Sampler(network) = method.average() else { return Err(no_sampler(workload.name)) };
                 (Runner::Samples { network: network.clone(), latents }, n)
@@ -176,22 +191,22 @@ impl<'a> Race<'a> {
             }
             Work::Start => (Runner::Start(program), 1),
         };
-        Ok(Self { runner, batch, precision })
+        Ok(Self { runner, conditions: Conditions { batch, ..conditions.clone() } })
     }
 
     /// Samples of a lap; starts, where it is one.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.conditions.batch
     }
 
     /// Seconds of one lap.
     pub fn lap(&mut self) -> Result<f64> {
         let started = Instant::now();
-        let precision = self.precision;
+        let Conditions { batch, precision, .. } = self.conditions;
         match &mut self.runner {
             Runner::Step { method, batches, moment } => {
                 precision.scope(|| method.step(batches, *moment))?;
-                moment.images_seen += self.batch as u64;
+                moment.images_seen += batch as u64;
             }
             Runner::Samples { network, latents } => {
                 let draw = || network.forward(latents.clone(), None).into_data();
@@ -209,17 +224,24 @@ impl<'a> Race<'a> {
                 ended.map_err(Error::io("start", program))?;
             }
         }
+        // What a step or samples asked for is done when the device says so.
+        self.conditions.device.sync().map_err(|error| Error::setting(error.to_string()))?;
         Ok(started.elapsed().as_secs_f64())
     }
 }
 
 /// A game under `settings`, and the length of its latents.
-fn game(name: &str, shape: Shape, settings: &[&str], batch: usize) -> Result<(Box<dyn Method>, usize)> {
+fn game(
+    name: &str,
+    shape: Shape,
+    settings: &[&str],
+    (batch, device): (usize, Device),
+) -> Result<(Box<dyn Method>, usize)> {
     let mut table = Table::new();
     settings.iter().try_for_each(|assignment| run::assign(&mut table, assignment))?;
     let config = method::of_rules(table).map_err(|error| Error::setting(format!("{name}: {error}")))?;
     let given = Given { batch, ..shape.into() };
-    let device = device::open(device::first_built())?.autodiff();
+    let device = device.autodiff();
     let Networks::Sampler(net) = config.net() else { return Err(no_sampler(name)) };
     let n_latent = net.latent();
     Ok((config.build(&Setting { given, device, seed: 0 })?, n_latent))
@@ -254,8 +276,9 @@ mod tests {
     #[test]
     fn every_workload_makes_a_lap() {
         let program = Path::new("true");
+        let conditions = Conditions::new(2, Precision::F32, device::default_name()).unwrap();
         for workload in WORKLOADS {
-            let mut race = Race::new(workload, 2, Precision::F32, program).unwrap();
+            let mut race = Race::new(workload, &conditions, program).unwrap();
             assert!(race.lap().unwrap() > 0.0, "{}", workload.name);
         }
     }

@@ -4,9 +4,6 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{Error, Result};
 
-/// The device that is always there.
-pub const DEFAULT: &str = "flex";
-
 /// One line of the registry.
 pub struct DeviceEntry {
     /// What `--device` takes, with `:N` behind it where there may be several.
@@ -30,10 +27,10 @@ macro_rules! built {
     }};
 }
 
-/// All devices, the default first.
+/// All devices, the preferred first.
 pub const DEVICES: &[DeviceEntry] = &[
     DeviceEntry {
-        name: DEFAULT,
+        name: "flex",
         summary: "the CPU, in pure Rust",
         open: built!("flex", |index| index.is_none().then(Device::flex)),
     },
@@ -61,9 +58,14 @@ pub const DEVICES: &[DeviceEntry] = &[
     },
 ];
 
-/// The first device that this build has.
-pub fn first_built() -> &'static str {
-    DEVICES.iter().find(|entry| entry.open.is_some()).map_or(DEFAULT, |entry| entry.name)
+/// The device where none is named: the first that this build has.
+pub fn default_name() -> &'static str {
+    DEVICES.iter().find(|entry| entry.open.is_some()).unwrap_or(&DEVICES[0]).name
+}
+
+/// Opens it.
+pub fn open_default() -> Result<Device> {
+    open(default_name())
 }
 
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_default_device_opens() {
-        assert!(open(DEFAULT).is_ok());
+        assert!(open_default().is_ok());
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Generator {
     /// The generator of `card` with its weights from `tensors`, on the CPU, or what is wrong with them.
     pub(crate) fn of_tensors(card: Card, tensors: &Tensors) -> Result<Self, String> {
         check(&card, tensors)?;
-        let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
+        let device = device::open_default().map_err(|error| error.to_string())?;
         let network = card.net.generator(card.subject(), &mut Init::blank(&device));
         let network = state::load(network, KIND, tensors)?;
         Ok(Self { card, class: None, network: network.valid(), device })

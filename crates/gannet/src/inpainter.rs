@@ -57,7 +57,7 @@ impl Inpainter {
         let (card, tensors) = checkpoint::read::<Card>(&file, KIND)?;
         let refuse = |reason| Error::file(&file, reason);
         check(&card, &tensors).map_err(refuse)?;
-        let device = device::open(device::first_built())?;
+        let device = device::open_default()?;
         let network = card.net.init(card.shape.channels, &mut Init::blank(&device));
         let network = state::load(network, "", &tensors).map_err(refuse)?.valid();
         Ok(Self { card, network, device })
@@ -151,7 +151,7 @@ mod tests {
 
     fn inpainter(channels: usize) -> Inpainter {
         let shape = Shape { channels, height: 32, width: 32 };
-        let device = device::open(device::first_built()).unwrap();
+        let device = device::open_default().unwrap();
         let net = GatedConfig { width: 2, blocks: 1 };
         let network = net.init(channels, &mut Init::new(0, Purpose::GeneratorWeights, &device));
         let (gannet, data) = (String::new(), String::new());

@@ -72,7 +72,7 @@ impl Translator {
     /// The translator of `card` with its weights from `tensors`, on the CPU, or what is wrong with them.
     pub(crate) fn of_tensors(card: Card, tensors: &Tensors) -> Result<Self, String> {
         let direction = check(&card, tensors)?;
-        let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
+        let device = device::open_default().map_err(|error| error.to_string())?;
         let mut networks = BTreeMap::new();
         for &way in &card.ways {
             let network = card.net.init(card.shape, &mut Init::blank(&device));

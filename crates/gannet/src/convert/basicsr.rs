@@ -52,7 +52,7 @@ fn of_family(source: &Source, is_of_it: fn(&UpscalerConfig) -> bool) -> Option<R
         sha256: Some(source.sha256.to_owned()),
         training: None,
     };
-    let device = device::open(device::first_built()).map_err(|error| error.to_string());
+    let device = device::open_default().map_err(|error| error.to_string());
     let network = device.and_then(|device| Upscaler::new(card, source.tensors, &device));
     Some(network.map(Model::Upscaler))
 }

@@ -172,7 +172,7 @@ pub fn open(path: &Path, arch: Option<&str>) -> Result<Model> {
     if path.is_dir() && !file.exists() {
         return Generator::load(path).map(Model::Generator); // Which says what is missing.
     }
-    let device = device::open(device::first_built())?;
+    let device = device::open_default()?;
     match checkpoint::kind(&file)?.as_deref() {
         Some(upscale::KIND) => return Upscaler::load(&file, &device).map(Model::Upscaler),
         Some(translator::KIND) => return Translator::load(path).map(Model::Translator),

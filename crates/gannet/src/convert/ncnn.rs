@@ -17,7 +17,7 @@ use crate::{Error, Result, device};
 /// The tensors of the network at `path` under the names they have here.
 pub(super) fn named(path: &Path) -> Result<Weights> {
     let network = ncnn::read(path)?;
-    let device = device::open(device::first_built())?;
+    let device = device::open_default()?;
     let steps = steps(&network).map_err(|reason| Error::file(path, reason))?;
     let mut reasons = vec![];
     for config in candidates(&network) {

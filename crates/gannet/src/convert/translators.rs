@@ -68,7 +68,7 @@ fn translator(
     if planned / 2 > held {
         return Err(format!("such a network has {planned} weights, and it holds {held}"));
     }
-    let device = device::open(device::first_built()).map_err(|error| error.to_string())?;
+    let device = device::open_default().map_err(|error| error.to_string())?;
     let mut ours = Tensors::new();
     state::save(&net.init(shape, &mut Init::blank(&device)), "", &mut ours);
     let way = Direction::default();

@@ -12,7 +12,7 @@ const SEED: u64 = 0;
 /// The classifier of the real data that `config` opens as it was opened for `generator`.
 pub(super) fn classifier(generator: &Generator, config: &DataConfig, options: &Options) -> Result<Classifier> {
     let dataset = data::open(config, generator.card().config.train.seed)?.dataset;
-    let device = device::open(device::first_built())?;
+    let device = device::open_default()?;
     Classifier::cached(&dataset, SEED, &device, &options.classifiers)
 }
 

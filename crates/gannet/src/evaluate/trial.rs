@@ -66,7 +66,7 @@ impl<'a> Trial<'a> {
     /// The network that the metrics see through.
     pub(super) fn extractor(&self) -> Result<&Extractor> {
         once(&self.extractor, || {
-            let device = device::open(device::first_built())?;
+            let device = device::open_default()?;
             let name = match self.options.extractor.as_str() {
                 extractor::AUTO => extractor::suited(self.subject.channels().unwrap_or(1)).name,
                 name => name,

@@ -73,7 +73,7 @@ pub fn add(file: &Path, name: Option<&str>, folder: &Path) -> Result<Card> {
     let architecture = recognise(&weights.tensors).map_err(|reason| Error::file(file, reason))?;
     let name = name.unwrap_or(architecture.name);
     let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    let device = device::open(device::first_built())?;
+    let device = device::open_default()?;
     let (extractor, used) = import(name, &title, &weights, &device).map_err(|reason| Error::file(file, reason))?;
     keep(&extractor.card, &used, folder)?;
     Ok(extractor.card)

@@ -142,7 +142,7 @@ impl MethodConfig for Enlarging {
         if config.freezed > 0 && config.start == NO_START {
             problems.push(format!("method.freezed is {}, accepted without method.start: 0", config.freezed));
         }
-        let device = device::open(device::first_built());
+        let device = device::open_default();
         if problems.is_empty()
             && let Err(error) = device.as_ref().map_or(Ok(()), |device| config.generator(0, device).map(|_| ()))
         {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::data::DataConfig;
-use crate::{Error, Result, extractor};
+use crate::{Error, Result, device, extractor};
 
 /// All settings of a run, as `config.toml` holds them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,9 +69,13 @@ impl Precision {
         gannet_kernels::Precision::from(self).scope(work)
     }
 
-    /// Whether this machine has products of these numbers.
-    pub fn is_available(self) -> bool {
-        gannet_kernels::Precision::from(self).is_available()
+    /// An error, which says what is accepted, where `device` has no products of these numbers.
+    pub fn check(self, device: &str) -> std::result::Result<(), &'static str> {
+        let is_available =
+            self == Self::F32 || device.starts_with("flex") && gannet_kernels::Precision::from(self).is_available();
+        is_available.then_some(()).ok_or(
+            "bf16, which needs the device flex and a processor with products of bf16 (AVX-512 or AMX); accepted here: f32",
+        )
     }
 }
 
@@ -90,7 +94,7 @@ impl Default for TrainConfig {
             kimg: 200.0,
             batch: 64,
             seed: 0,
-            device: "flex".into(),
+            device: device::default_name().into(),
             tick_kimg: 4.0,
             snap: 5,
             keep: 3,
@@ -118,12 +122,8 @@ impl TrainConfig {
                 problems.push(format!("train.{name} is {value}, accepted: 0.001 to 1e9"));
             }
         }
-        if self.precision == Precision::Bf16 && !(self.device.starts_with("flex") && self.precision.is_available()) {
-            problems.push(
-                "train.precision is bf16, which needs the device flex and a processor with products of bf16 (AVX-512 or \
-                 AMX); accepted here: f32"
-                    .into(),
-            );
+        if let Err(problem) = self.precision.check(&self.device) {
+            problems.push(format!("train.precision is {problem}"));
         }
         if self.seed > i64::MAX as u64 {
             problems.push(format!("train.seed is {}, accepted: 0 to {}", self.seed, i64::MAX));
