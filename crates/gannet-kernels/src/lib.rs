@@ -67,8 +67,8 @@ pub use precision::Precision;
 pub use step::AdamStep;
 pub use tensors::{
     Passed, RUN, TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose1d, conv_transpose2d, conv1d,
-    conv2d, conv2d_padded, keeping_weights, keeping_weights_of_columns, layered, leaky_relu, leaky_relu_tangent,
-    linear, norm, tanh,
+    conv2d, conv2d_padded, keeping_weights, keeping_weights_of_columns, keeps_apart, layered, leaky_relu,
+    leaky_relu_tangent, linear, norm, tanh,
 };
 #[cfg(feature = "kernels")]
 pub use winograd::forward_by_rows;

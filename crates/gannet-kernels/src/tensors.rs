@@ -3,7 +3,7 @@
 
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 
 use crate::step::AdamStep;
 
@@ -23,8 +23,18 @@ pub const TOGETHER: usize = 4;
 
 /// Whether the kernels serve tensors of `device`.
 #[cfg(feature = "kernels")]
-pub(crate) fn is_served(device: burn::tensor::Device) -> bool {
+pub(crate) fn is_served(device: Device) -> bool {
     matches!(device.without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// Whether what becomes of a sample on `device` depends, to the last bit, on nothing that is beside it in a batch: it does
+/// not where the kernels serve, for which each sample has its own sums.
+pub fn keeps_apart(device: &Device) -> bool {
+    #[cfg(feature = "kernels")]
+    let is_served = is_served(device.clone());
+    #[cfg(not(feature = "kernels"))]
+    let (is_served, _) = (false, device);
+    is_served
 }
 
 /// Does `work`, such as sampling a trained generator, whose convolutions keep what they prepare of their weights for the

@@ -22,7 +22,7 @@ pub use explore::Place;
 /// What files of these networks are called within.
 pub(crate) const KIND: &str = "generator";
 
-/// Samples that go through the network together; fewer take as long.
+/// Samples that go through the network together, at most.
 pub const BATCH: usize = 16;
 
 /// The most classes or codes of a condition.
@@ -284,13 +284,14 @@ impl Generator {
         seeds.iter().map(input).collect()
     }
 
-    /// The values `[C, H, W]` of each input's sample, in [-1, 1]. Every batch has the same size, the last one filled up
-    /// with zeros, so that a sample's arithmetic does not depend on how many are asked for.
+    /// The values `[C, H, W]` of each input's sample, in [-1, 1]. Where a sample's arithmetic depends on how many are drawn at
+    /// once, every batch has the same size, the last one filled up with zeros.
     fn forward(&self, inputs: &[Input]) -> Vec<Vec<f32>> {
         let matrix = |batch: &[Input], row: fn(&Input) -> &Vec<f32>, n: usize| {
             let mut values: Vec<f32> = batch.iter().flat_map(row).copied().collect();
-            values.resize(BATCH * n, 0.0);
-            Tensor::<2>::from_data(TensorData::new(values, [BATCH, n]), &self.device)
+            let n_rows = if gannet_kernels::keeps_apart(&self.device) { batch.len() } else { BATCH };
+            values.resize(n_rows * n, 0.0);
+            Tensor::<2>::from_data(TensorData::new(values, [n_rows, n]), &self.device)
         };
         let n_condition = self.card.subject().n_condition();
         let mut samples = Vec::with_capacity(inputs.len());
@@ -360,6 +361,44 @@ fn slerp(a: &[f32], b: &[f32], share: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DataConfig;
+    use crate::run::TrainConfig;
+
+    #[test]
+    fn a_sample_does_not_depend_on_those_beside_it() {
+        let device = device::open_default().unwrap();
+        let nets =
+            ["family = 'mlp'", "family = 'dcgan'", "family = 'resnet'\nattention = 16", "family = 'r3gan'\nwidth = 64"];
+        for net in nets {
+            let net: NetConfig = toml::from_str(net).unwrap();
+            let card = Card {
+                gannet: String::new(),
+                shape: Shape { channels: 3, height: 64, width: 64 },
+                classes: vec![],
+                n_classes: 5,
+                n_codes: 1,
+                images_seen: 0,
+                data: String::new(),
+                score: None,
+                config: Config {
+                    data: DataConfig::default(),
+                    method: toml::Table::new(),
+                    train: TrainConfig::default(),
+                },
+                net,
+            };
+            let network = card.net.generator(card.subject(), &mut Init::new(0, Purpose::GeneratorWeights, &device));
+            let generator = Generator::new(card, network.valid(), device.clone());
+            let seeds: Vec<u64> = (0..18).collect();
+            let together = generator.values(&seeds, None).unwrap();
+            assert_ne!(together[0], together[1]);
+            for few in [vec![3], vec![17], vec![1, 4]] {
+                let values = generator.values(&few, None).unwrap();
+                let is_same = |(&seed, values): (&u64, &Vec<f32>)| together[seed as usize] == *values;
+                assert!(few.iter().zip(&values).all(is_same), "{few:?}: {:?}", generator.card.net);
+            }
+        }
+    }
 
     #[test]
     fn a_walk_between_unit_latents_stays_on_the_sphere() {
