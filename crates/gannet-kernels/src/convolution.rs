@@ -1,7 +1,5 @@
 //! The three products that a convolution and its gradients are.
 
-use rayon::prelude::*;
-
 use crate::buffer::Buffer;
 use crate::cell::{Cell, Pair};
 use crate::correlation::{Correlation, MIN_TASKS, TASK_COLUMNS, adjoint, correlation};
@@ -11,8 +9,8 @@ use crate::path::{Block, GROUP, Path, vectorized};
 use crate::planes::{self, Planes, Runs};
 use crate::precision::Precision;
 use crate::product::{self, Right};
-use crate::tiles;
 use crate::winograd::Rows;
+use crate::{threads, tiles};
 
 /// `y[n, o] = sum over i and taps of w[o, i, tap] x[n, i, where the tap reads]`. `x` is `[N, in, H, W]`, `w`
 /// `[out, in / groups, kernel, kernel]`, `y` `[N, out, H', W']`.
@@ -155,40 +153,37 @@ fn weight_gradient_of<C: Cell>(
     let tasks: Vec<[usize; 3]> = (0..convolution.groups)
         .flat_map(|g| (0..n_blocks).flat_map(move |b| (0..n_slices).map(move |s| [g, b, s])))
         .collect();
-    let partial: Vec<Vec<f32>> = tasks
-        .par_iter()
-        .map(|&[g, b, s]| {
-            let first_channel = b * channels_at_once;
-            let n_channels = channels_at_once.min(n_in - first_channel);
-            let taps = planes::taps(convolution, &planes, n_channels);
-            let mut sums = vec![0.0; n_panels * block.rows * taps.len().next_multiple_of(block.columns)];
-            let image_values = planes.n_values() * n_channels;
-            let mut buffer = Buffer::of(cells_at_once * image_values);
-            for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
-                let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
-                let pixels = convolution.input_pixels();
-                let cells = images.clone().step_by(C::DEPTH).zip(buffer.chunks_exact_mut(image_values));
-                let n_cells = cells.len();
-                for (n, buffer) in cells {
-                    for (i, planes_of) in buffer.chunks_exact_mut(planes.n_values()).enumerate() {
-                        let channel = |n: usize| {
-                            &x[(n * convolution.channels[0] + g * n_in + first_channel + i) * pixels..][..pixels]
-                        };
-                        let second = (C::DEPTH > 1 && n + 1 < images.end).then(|| channel(n + 1));
-                        vectorized!(planes.fill(channel(n), second, planes_of));
-                    }
+    let partial: Vec<Vec<f32>> = threads::map(tasks.iter(), |&[g, b, s]| {
+        let first_channel = b * channels_at_once;
+        let n_channels = channels_at_once.min(n_in - first_channel);
+        let taps = planes::taps(convolution, &planes, n_channels);
+        let mut sums = vec![0.0; n_panels * block.rows * taps.len().next_multiple_of(block.columns)];
+        let image_values = planes.n_values() * n_channels;
+        let mut buffer = Buffer::of(cells_at_once * image_values);
+        for round in s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds) {
+            let images = round * at_once..((round + 1) * at_once).min(convolution.batch);
+            let pixels = convolution.input_pixels();
+            let cells = images.clone().step_by(C::DEPTH).zip(buffer.chunks_exact_mut(image_values));
+            let n_cells = cells.len();
+            for (n, buffer) in cells {
+                for (i, planes_of) in buffer.chunks_exact_mut(planes.n_values()).enumerate() {
+                    let channel = |n: usize| {
+                        &x[(n * convolution.channels[0] + g * n_in + first_channel + i) * pixels..][..pixels]
+                    };
+                    let second = (C::DEPTH > 1 && n + 1 < images.end).then(|| channel(n + 1));
+                    vectorized!(planes.fill(channel(n), second, planes_of));
                 }
-                let starts = runs.starts(n_cells, image_values, planes.size[1]);
-                let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
-                let right = Right { planes: &buffer, taps: &taps, starts: &starts, runs };
-                product::multiply_along(block, left, n_along, &right, &mut sums);
             }
-            sums
-        })
-        .collect();
+            let starts = runs.starts(n_cells, image_values, planes.size[1]);
+            let left = &packed[(g * n_rounds + round) * panels_of..][..panels_of];
+            let right = Right { planes: &buffer, taps: &taps, starts: &starts, runs };
+            product::multiply_along(block, left, n_along, &right, &mut sums);
+        }
+        sums
+    });
 
     let row = n_in * n_taps;
-    dw.par_chunks_mut(row.max(1)).enumerate().for_each(|(at, dw)| {
+    threads::each(dw.chunks_mut(row.max(1)).enumerate(), |(at, dw)| {
         dw.fill(0.0);
         for ([g, b, _], sums) in tasks.iter().zip(&partial).filter(|([g, ..], _)| *g == at / n_out) {
             let first = b * channels_at_once * n_taps;
@@ -241,6 +236,6 @@ fn pack_outputs<C: Cell>(
             }
         }
     };
-    packed.par_chunks_mut(panel_cells.max(1)).enumerate().for_each(|(i, panel)| vectorized!(pack(i, panel)));
+    threads::each(packed.chunks_mut(panel_cells.max(1)).enumerate(), |(i, panel)| vectorized!(pack(i, panel)));
     packed
 }

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::geometry::Convolution;
 use crate::path::{Path, vectorized};
 use crate::planes::{self, Planes, Runs};
 use crate::product::{self, Depth, Left, Right};
+use crate::threads;
 
 /// Columns that make a task worth its planes.
 pub(crate) const TASK_COLUMNS: usize = 256;
@@ -145,10 +144,12 @@ impl<C: Cell> Correlation<C> {
                     })
                 })
                 .collect();
-            pieces.into_par_iter().for_each(|(n, panels, to)| self.task(&from[n * image..][..image], to, Some(panels)));
+            threads::each(pieces.into_iter(), |(n, panels, to)| {
+                self.task(&from[n * image..][..image], to, Some(panels))
+            });
         } else {
-            let tasks = to.par_chunks_mut(per_task * n_written * self.pixels);
-            tasks.zip(from.par_chunks(per_task * image)).for_each(|(to, from)| self.task(from, to, None));
+            let tasks = to.chunks_mut(per_task * n_written * self.pixels).zip(from.chunks(per_task * image));
+            threads::each(tasks, |(to, from)| self.task(from, to, None));
         }
     }
 

@@ -1,9 +1,8 @@
 //! Products of matrices: fully connected layers, forwards and backwards.
 
-use rayon::prelude::*;
-
 use crate::buffer::Buffer;
 use crate::path::{Block, GROUP, Path, transpose, vectorized};
+use crate::threads;
 
 /// Products from which on threads share the work.
 const SHARED: usize = 1 << 21;
@@ -52,13 +51,13 @@ pub(crate) fn product(path: Path, a: Matrix<'_>, b: Matrix<'_>, bias: &[f32], y:
     let is_shared = m * n * depth >= SHARED;
     let pack = |(panel, to): (usize, &mut [f32])| vectorized!(pack_right(b, panel * block.columns, to, block.columns));
     if is_shared {
-        right.par_chunks_mut(of_panel).enumerate().for_each(pack);
+        threads::each(right.chunks_mut(of_panel).enumerate(), pack);
     } else {
         right.chunks_mut(of_panel).enumerate().for_each(pack);
     }
     let rows = |(panel, y): (usize, &mut [f32])| multiply_rows(block, a, panel * block.rows, &right, bias, y);
     if is_shared {
-        y.par_chunks_mut(block.rows * n).enumerate().for_each(rows);
+        threads::each(y.chunks_mut(block.rows * n).enumerate(), rows);
     } else {
         y.chunks_mut(block.rows * n).enumerate().for_each(rows);
     }

@@ -6,7 +6,7 @@
 //! `convolution` put these together three times; `tiles` does the same with 9 products for 16 where kernels are twice their
 //! stride; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that
 //! were packed. `dense` multiplies matrices as they are, `perceptron` passes small layers all at once. `pointwise` holds the
-//! single passes. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers these as functions that
+//! single passes. `threads` shares all this work. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers these as functions that
 //! fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
@@ -22,6 +22,8 @@ mod buffer;
 mod cell;
 #[cfg(feature = "kernels")]
 mod path;
+#[cfg(feature = "kernels")]
+mod threads;
 #[cfg(feature = "kernels")]
 mod planes;
 #[cfg(feature = "kernels")]

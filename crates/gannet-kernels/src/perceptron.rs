@@ -9,11 +9,11 @@ mod panels;
 use panels::{
     add_biases, columns_of, group_rows, panels_of_columns, panels_of_rows, rectify, rows_of, scale_by, sums_of_rows,
 };
-use rayon::prelude::*;
 
 use crate::buffer::{self, Buffer};
 use crate::dense::{Matrix, pack_left};
 use crate::path::{Block, GROUP, Path, vectorized};
+use crate::threads;
 
 /// Products of a pass from which on threads share the work.
 const SHARED: usize = 1 << 24;
@@ -116,7 +116,7 @@ impl<'a> Perceptron<'a> {
         let n_panels = n.div_ceil(self.columns);
         let work = |outputs: &mut [f32]| {
             if self.n_products(n) >= SHARED {
-                outputs.par_chunks_mut(self.of_panel()).zip(y.par_chunks_mut(of_y)).enumerate().for_each(each);
+                threads::each(outputs.chunks_mut(self.of_panel()).zip(y.chunks_mut(of_y)).enumerate(), each);
             } else {
                 outputs.chunks_mut(self.of_panel()).zip(y.chunks_mut(of_y)).enumerate().for_each(each);
             }
@@ -182,7 +182,7 @@ impl<'a> Perceptron<'a> {
         };
         let is_shared = self.n_products(n) >= SHARED;
         if is_shared {
-            factors.par_chunks_mut(of_panel).zip(dx.par_chunks_mut(of_x)).enumerate().for_each(each);
+            threads::each(factors.chunks_mut(of_panel).zip(dx.chunks_mut(of_x)).enumerate(), each);
         } else {
             factors.chunks_mut(of_panel).zip(dx.chunks_mut(of_x)).enumerate().for_each(each);
         }
@@ -291,7 +291,7 @@ impl<'a> Perceptron<'a> {
         };
         let mut dw = vec![0.0; n_out * n_in];
         if is_shared {
-            dw.par_chunks_mut(block.rows * n_in).enumerate().for_each(rows);
+            threads::each(dw.chunks_mut(block.rows * n_in).enumerate(), rows);
         } else {
             dw.chunks_mut(block.rows * n_in).enumerate().for_each(rows);
         }

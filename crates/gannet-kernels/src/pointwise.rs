@@ -2,10 +2,9 @@
 //!
 //! Each splits its values into pieces of one size, whatever the number of threads, and sums pieces in their order.
 
-use rayon::prelude::*;
-
 use crate::path::vectorized;
 use crate::step::AdamStep;
+use crate::threads;
 
 /// Values that are worth a task.
 const PIECE: usize = 1 << 15;
@@ -16,7 +15,7 @@ const LANES: usize = 16;
 /// which compilers turn into a branch, mispredicted every other time.
 fn each(to: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32 + Sync) {
     assert_eq!([a.len(), b.len()], [to.len(); 2]);
-    to.par_chunks_mut(PIECE).zip(a.par_chunks(PIECE).zip(b.par_chunks(PIECE))).for_each(|(to, (a, b))| {
+    threads::each(to.chunks_mut(PIECE).zip(a.chunks(PIECE).zip(b.chunks(PIECE))), |(to, (a, b))| {
         vectorized!({
             to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = of(*a, *b));
         });
@@ -79,18 +78,19 @@ impl Channels {
     ) -> Vec<T> {
         let Self { n_channels, n_pixels } = self;
         let rows = |channel: usize| (channel..a.len() / n_pixels.max(1)).step_by(n_channels).map(|row| row * n_pixels);
-        (0..n_channels)
-            .into_par_iter()
-            .map(|channel| {
-                let mut folded = T::default();
-                vectorized!({
+        let at_once = (PIECE * n_channels / a.len().max(1)).max(1);
+        let mut folded: Vec<T> = (0..n_channels).map(|_| T::default()).collect();
+        threads::each(folded.chunks_mut(at_once).enumerate(), |(piece, folded)| {
+            vectorized!({
+                for (i, folded) in folded.iter_mut().enumerate() {
+                    let channel = piece * at_once + i;
                     for row in rows(channel) {
-                        of(channel, &a[row..row + n_pixels], &b[row..row + n_pixels], &mut folded);
+                        of(channel, &a[row..row + n_pixels], &b[row..row + n_pixels], folded);
                     }
-                });
-                folded
-            })
-            .collect()
+                }
+            });
+        });
+        folded
     }
 
     /// Calls `write` with the channel, the row of `to` and the rows of `a` and `b` at the same place.
@@ -98,16 +98,15 @@ impl Channels {
         let Self { n_channels, n_pixels } = self;
         let n_rows = (PIECE / n_pixels.max(1)).max(1);
         let size = n_rows * n_pixels;
-        to.par_chunks_mut(size).zip(a.par_chunks(size)).zip(b.par_chunks(size)).enumerate().for_each(
-            |(piece, ((to, a), b))| {
-                let rows = to.chunks_mut(n_pixels).zip(a.chunks(n_pixels)).zip(b.chunks(n_pixels));
-                vectorized!({
-                    for (row, ((to, a), b)) in rows.enumerate() {
-                        write((piece * n_rows + row) % n_channels, to, a, b);
-                    }
-                });
-            },
-        );
+        let pieces = to.chunks_mut(size).zip(a.chunks(size)).zip(b.chunks(size)).enumerate();
+        threads::each(pieces, |(piece, ((to, a), b))| {
+            let rows = to.chunks_mut(n_pixels).zip(a.chunks(n_pixels)).zip(b.chunks(n_pixels));
+            vectorized!({
+                for (row, ((to, a), b)) in rows.enumerate() {
+                    write((piece * n_rows + row) % n_channels, to, a, b);
+                }
+            });
+        });
     }
 }
 
@@ -225,9 +224,9 @@ impl BatchNorm<'_> {
 pub(crate) fn adam(step: AdamStep, weight: &[f32], gradient: &[f32], moments: [&mut [f32]; 2], moved: &mut [f32]) {
     let AdamStep { beta_1, beta_2, corrections: [correction_1, correction_2], epsilon, learning_rate } = step;
     assert_eq!([weight.len(), gradient.len(), moments[0].len(), moments[1].len()], [moved.len(); 4]);
-    let [first, second] = moments.map(|moment| moment.par_chunks_mut(PIECE));
-    let pieces = moved.par_chunks_mut(PIECE).zip(weight.par_chunks(PIECE)).zip(gradient.par_chunks(PIECE));
-    pieces.zip(first.zip(second)).for_each(|(((moved, weight), gradient), (first, second))| {
+    let [first, second] = moments.map(|moment| moment.chunks_mut(PIECE));
+    let pieces = moved.chunks_mut(PIECE).zip(weight.chunks(PIECE)).zip(gradient.chunks(PIECE));
+    threads::each(pieces.zip(first.zip(second)), |(((moved, weight), gradient), (first, second))| {
         vectorized!({
             let values = moved.iter_mut().zip(weight).zip(gradient).zip(first.iter_mut().zip(second));
             for (((moved, weight), gradient), (first, second)) in values {
@@ -247,8 +246,7 @@ pub(crate) fn blend(average: &[f32], value: &[f32], share: f32, blended: &mut [f
 
 /// The sum of squares: of each piece in f32, over pieces in f64.
 pub(crate) fn squared_norm(x: &[f32]) -> f64 {
-    let pieces: Vec<f64> = x.par_chunks(PIECE).map(|x| vectorized!(sum(x, x, |x, _| x * x))).collect();
-    pieces.iter().sum()
+    threads::map(x.chunks(PIECE), |x| vectorized!(sum(x, x, |x, _| x * x))).iter().sum()
 }
 
 #[cfg(test)]

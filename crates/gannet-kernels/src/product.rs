@@ -1,11 +1,10 @@
 //! Products of packed matrices, whose right side is read from planes as it is needed.
 
-use rayon::prelude::*;
-
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::path::{Block, GROUP, RUN, Taps, vectorized};
 use crate::planes::Runs;
+use crate::threads;
 
 /// Columns that are computed together: their right side stays in the second-level cache.
 const COLUMNS: usize = 256;
@@ -52,8 +51,8 @@ impl<C: Cell> Left<C> {
                 }
             }
         };
-        let panels = packed.par_chunks_mut(size.max(1)).zip(rows.par_chunks(block.rows));
-        panels.for_each(|(panel, rows)| vectorized!(pack(panel, rows)));
+        let panels = packed.chunks_mut(size.max(1)).zip(rows.chunks(block.rows));
+        threads::each(panels, |(panel, rows)| vectorized!(pack(panel, rows)));
         Self { values: packed, n_rows: rows.len(), depth: depth.firsts.len(), block }
     }
 

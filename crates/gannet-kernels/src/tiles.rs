@@ -14,13 +14,12 @@ mod windows;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::geometry::Convolution;
 use crate::packs::Way;
 use crate::path::{Block, GROUP, LANES, Lanes, Path, Vector, Wide, Work, do_widely};
+use crate::threads;
 use layout::{LayOutImages, LayOutInput, LayOutOutput, LayOutOutputAcross, Place, WriteInput, WriteOutput};
 use points::POINTS;
 
@@ -127,7 +126,7 @@ impl<C: Cell> Weights<C> {
         // A panel of each point at a time.
         let mut panels: Vec<Vec<&mut [C]>> = (0..n_panels).map(|_| vec![]).collect();
         values.chunks_exact_mut(panel_cells).enumerate().for_each(|(i, panel)| panels[i % n_panels].push(panel));
-        panels.par_iter_mut().enumerate().for_each(|(panel, points)| {
+        threads::each(panels.iter_mut().enumerate(), |(panel, points)| {
             let rows = panel * block.rows..((panel + 1) * block.rows).min(n_rows);
             do_widely(PackPanel { w, at: &at, rows, depth, panel_rows: block.rows, points });
         });
@@ -247,8 +246,8 @@ impl<C: Cell> Packed<C> {
             sides.reverse();
         }
         let at_once = tiles.images_of(TASK_TILES);
-        let tasks = from.par_chunks(at_once * sides[0]).zip(to.par_chunks_mut(at_once * sides[1]));
-        tasks.for_each(|(from, to)| {
+        let tasks = from.chunks(at_once * sides[0]).zip(to.chunks_mut(at_once * sides[1]));
+        threads::each(tasks, |(from, to)| {
             let n_images = from.len() / sides[0];
             let n_tiles = n_images * tiles.per_image();
             let Weights { block, depth, n_rows, .. } = self.weights;
@@ -291,7 +290,7 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
     let [input, output] = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
     let n_rounds = convolution.batch.div_ceil(at_once);
     let mut rights = Buffer::<C>::of(n_rounds * right_values);
-    rights.par_chunks_exact_mut(right_values).zip(dy.par_chunks(at_once * output)).for_each(|(to, images)| {
+    threads::each(rights.chunks_exact_mut(right_values).zip(dy.chunks(at_once * output)), |(to, images)| {
         do_widely(LayOutOutputAcross { tiles: &tiles, images, depth, columns: block.columns, to });
     });
 
@@ -302,37 +301,34 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
     let tasks: Vec<[usize; 2]> = (0..n_slices).flat_map(|s| (0..n_blocks).map(move |b| [b, s])).collect();
     let stride = n_right * block.columns;
     let channels_of = |b: usize| b * TASK_CHANNELS..((b + 1) * TASK_CHANNELS).min(n_in);
-    let partial: Vec<Buffer<f32>> = tasks
-        .par_iter()
-        .map(|&[b, s]| {
-            let channels = channels_of(b);
-            let n_rows = channels.len() * PHASES;
-            let n_left = n_rows.div_ceil(block.rows);
-            let mut left = Buffer::of(POINTS * n_left * block.rows * depth);
-            let place = |k: usize| Place {
-                first: k / block.rows * block.rows * depth + k % block.rows * GROUP,
-                run: GROUP,
-                step: block.rows * GROUP,
-                point: n_left * block.rows * depth,
-            };
-            let mut sums = Buffer::of(POINTS * n_left * block.rows * stride);
-            let rounds = s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds);
-            for round in rounds.clone() {
-                let images = &x[round * at_once * input..((round + 1) * at_once * input).min(x.len())];
-                if (images.len() / input).div_ceil(C::DEPTH) * tiles.per_image() < depth {
-                    left.fill(C::default());
-                }
-                do_widely(LayOutImages { tiles: &tiles, images, channels: channels.clone(), place, to: &mut left });
-                let right = &rights[round * right_values..][..right_values];
-                multiply(block, [n_left, depth, n_right], &left, right, &mut sums, round > rounds.start);
+    let partial: Vec<Buffer<f32>> = threads::map(tasks.iter(), |&[b, s]| {
+        let channels = channels_of(b);
+        let n_rows = channels.len() * PHASES;
+        let n_left = n_rows.div_ceil(block.rows);
+        let mut left = Buffer::of(POINTS * n_left * block.rows * depth);
+        let place = |k: usize| Place {
+            first: k / block.rows * block.rows * depth + k % block.rows * GROUP,
+            run: GROUP,
+            step: block.rows * GROUP,
+            point: n_left * block.rows * depth,
+        };
+        let mut sums = Buffer::of(POINTS * n_left * block.rows * stride);
+        let rounds = s * rounds_at_once..((s + 1) * rounds_at_once).min(n_rounds);
+        for round in rounds.clone() {
+            let images = &x[round * at_once * input..((round + 1) * at_once * input).min(x.len())];
+            if (images.len() / input).div_ceil(C::DEPTH) * tiles.per_image() < depth {
+                left.fill(C::default());
             }
-            sums
-        })
-        .collect();
+            do_widely(LayOutImages { tiles: &tiles, images, channels: channels.clone(), place, to: &mut left });
+            let right = &rights[round * right_values..][..right_values];
+            multiply(block, [n_left, depth, n_right], &left, right, &mut sums, round > rounds.start);
+        }
+        sums
+    });
 
     let (at, [down, across]) = (tiles.kernels(), TAPS);
     let row = n_in * convolution.taps();
-    dw.par_chunks_mut(LANES * row).enumerate().for_each(|(chunk, dw)| {
+    threads::each(dw.chunks_mut(LANES * row).enumerate(), |(chunk, dw)| {
         dw.fill(0.0);
         for ([b, _], sums) in tasks.iter().zip(&partial) {
             let channels = channels_of(*b);

@@ -8,8 +8,6 @@
 
 mod points;
 
-use rayon::prelude::*;
-
 pub(crate) use points::{Pixels, Points};
 
 use crate::buffer::{Aligned, Buffer};
@@ -18,6 +16,7 @@ use crate::lines::takes_lines;
 use crate::path::{self, Path, RunBlock, Segment, vectorized};
 use crate::precision::Precision;
 use crate::tensors::TOGETHER;
+use crate::threads;
 
 /// Products for [`TOGETHER`] columns, and transformed values of each kind.
 const POINTS: usize = 6;
@@ -131,7 +130,7 @@ impl Rows {
         let n_blocks = n_out.div_ceil(block.rows);
         let size = TAPS * n_in * block.rows;
         let mut weights = Aligned::zeros(POINTS * n_blocks * size);
-        weights.par_chunks_exact_mut(size).enumerate().for_each(|(at, panel)| {
+        threads::each(weights.chunks_exact_mut(size).enumerate(), |(at, panel)| {
             let [point, first] = [at / n_blocks, at % n_blocks * block.rows];
             let of_block = w.chunks_exact(n_in * TAPS * TAPS).skip(first).take(block.rows);
             for (o, w) in of_block.enumerate() {
@@ -183,7 +182,7 @@ impl Rows {
                 places.zip(row.chunks_mut(columns)).for_each(|(place, part)| place.push(part));
             }
             let zeros = Aligned::zeros(self.n_in * lanes);
-            places.par_chunks_mut(runs).enumerate().for_each(|(block, places)| {
+            threads::each(places.chunks_mut(runs).enumerate(), |(block, places)| {
                 self.block(lines, [image, n_images, block * runs, n_runs, width], &zeros, after, places);
             });
         }

@@ -1,12 +1,11 @@
 //! Rows of the input, transformed.
 
-use rayon::prelude::*;
-
 use super::{MAX_LANES, POINTS, TAPS};
 use crate::buffer::Aligned;
 use crate::cell::Pair;
 use crate::path::{self, Path, RunBlock, vectorized};
 use crate::tensors::TOGETHER;
+use crate::threads;
 
 /// The rows of Bᵀ: from six neighbours of the input to six points.
 #[inline(always)]
@@ -48,7 +47,7 @@ impl Points {
         let n_runs = width.div_ceil(TOGETHER * lanes);
         let of_row = n_images * Self::n_values(path, n_channels, width);
         let write = |all: &mut [f32]| {
-            all.par_chunks_mut((of_row / n_images).max(1)).enumerate().for_each(|(at, points)| {
+            threads::each(all.chunks_mut((of_row / n_images).max(1)).enumerate(), |(at, points)| {
                 let place = [at % n_images, at / n_images];
                 match (is_halved, lanes) {
                     (true, _) => vectorized!(transform_row_in_halves::<16>(&pixels, place, points)),
