@@ -9,6 +9,9 @@ const SHARED: usize = 1 << 21;
 /// Products that are added up before the sums are stored: what they take of both sides stays in the first-level cache.
 const DEPTH: usize = 256;
 
+/// Columns of a single row that are a task.
+const ROW_COLUMNS: usize = 1024;
+
 /// A matrix in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
@@ -45,6 +48,9 @@ pub(crate) fn product(path: Path, a: Matrix<'_>, b: Matrix<'_>, bias: &[f32], y:
         return;
     }
     let block = path.of_32_bits().block(m);
+    if m == 1 {
+        return multiply_row(block, a, b, bias, y);
+    }
     let padded = depth.next_multiple_of(GROUP);
     let mut right = Buffer::of(n.div_ceil(block.columns) * padded * block.columns);
     let of_panel = (padded * block.columns).max(1);
@@ -63,12 +69,42 @@ pub(crate) fn product(path: Path, a: Matrix<'_>, b: Matrix<'_>, bias: &[f32], y:
     }
 }
 
+/// One row, times columns that are packed when their turn comes: to pack all of them would take longer than the product.
+fn multiply_row(block: Block<f32>, a: Matrix<'_>, b: Matrix<'_>, bias: &[f32], y: &mut [f32]) {
+    let Block { rows, columns, .. } = block;
+    let depth = a.sides[1];
+    let padded = depth.next_multiple_of(GROUP);
+    let mut left = Buffer::of(padded * rows);
+    vectorized!(pack_left(a, 0, &mut left, rows));
+    threads::each(y.chunks_mut(ROW_COLUMNS).enumerate(), |(task, y)| {
+        let mut right = Buffer::of(padded * columns);
+        let mut sums = Buffer::<f32>::of(rows * columns);
+        sums.fill(0.0);
+        for (panel, y) in y.chunks_mut(columns).enumerate() {
+            let first = task * ROW_COLUMNS + panel * columns;
+            vectorized!(pack_right(b, first, &mut right, columns));
+            multiply_panel(block, depth, [&left, &right], &mut sums, columns);
+            y.copy_from_slice(&sums[..y.len()]);
+            if !bias.is_empty() {
+                y.iter_mut().zip(&bias[first..]).for_each(|(y, bias)| *y += bias);
+            }
+        }
+    });
+}
+
+/// A panel of rows times one of columns. Sums stay as they are where there is no depth.
+fn multiply_panel(block: Block<f32>, depth: usize, [left, right]: [&[f32]; 2], sums: &mut [f32], stride: usize) {
+    for from in (0..depth).step_by(DEPTH) {
+        let (left, right) = (&left[from * block.rows..], &right[from * block.columns..]);
+        block.multiply(DEPTH.min(depth - from), left, right, sums, stride, from > 0);
+    }
+}
+
 /// The rows of `a` from `first` on, no more than a block has, times all columns.
 fn multiply_rows(block: Block<f32>, a: Matrix<'_>, first: usize, right: &[f32], bias: &[f32], y: &mut [f32]) {
     let Block { rows, columns, .. } = block;
     let depth = a.sides[1];
     let padded = depth.next_multiple_of(GROUP);
-    let n_panels = right.len() / (padded * columns).max(1);
     let n = y.len() / rows.min(a.sides[0] - first);
     let stride = n.div_ceil(columns) * columns;
     let mut left = Buffer::of(padded * rows);
@@ -77,12 +113,8 @@ fn multiply_rows(block: Block<f32>, a: Matrix<'_>, first: usize, right: &[f32], 
     if depth == 0 {
         sums.fill(0.0);
     }
-    for panel in 0..n_panels {
-        let right = &right[panel * padded * columns..][..padded * columns];
-        for from in (0..depth).step_by(DEPTH) {
-            let (left, right) = (&left[from * rows..], &right[from * columns..]);
-            block.multiply(DEPTH.min(depth - from), left, right, &mut sums[panel * columns..], stride, from > 0);
-        }
+    for (panel, right) in right.chunks_exact((padded * columns).max(1)).enumerate() {
+        multiply_panel(block, depth, [&left, right], &mut sums[panel * columns..], stride);
     }
     for (y, sums) in y.chunks_exact_mut(n).zip(sums.chunks_exact(stride)) {
         y.copy_from_slice(&sums[..n]);

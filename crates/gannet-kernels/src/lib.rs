@@ -5,9 +5,9 @@
 //! contiguous memory; `path` holds the register block for each instruction set; `product` multiplies; `correlation` and
 //! `convolution` put these together three times; `tiles` does the same with 9 products for 16 where kernels are twice their
 //! stride; `winograd` halves the products of 3x3, `lines` does so for rows that come in strips; `packs` keeps weights that
-//! were packed. `dense` multiplies matrices as they are, `perceptron` passes small layers all at once. `pointwise` holds the
-//! single passes. `threads` shares all this work. `extension` makes all of them operations of Burn's CPU backend, and `tensors` offers these as functions that
-//! fall back to Burn's own operations on other devices.
+//! were packed. `dense` multiplies matrices as they are, `perceptron` passes small layers all at once. `pointwise` holds
+//! the single passes. `threads` shares all this work. `extension` makes all of them operations of Burn's CPU backend, and
+//! `tensors` offers these as functions that fall back to Burn's own operations on other devices.
 //!
 //! Results depend on the instruction set, never on the number of threads: every sum is taken in one order.
 //!
@@ -70,7 +70,7 @@ pub use step::AdamStep;
 pub use tensors::{
     Passed, RUN, TOGETHER, adam, affine, batch_norm, batch_norm_by, blend, conv_transpose1d, conv_transpose2d, conv1d,
     conv2d, conv2d_padded, keeping_weights, keeping_weights_of_columns, keeps_apart, layered, leaky_relu,
-    leaky_relu_tangent, linear, norm, tanh,
+    leaky_relu_tangent, linear, linear_back, norm, tanh,
 };
 #[cfg(feature = "kernels")]
 pub use winograd::forward_by_rows;

@@ -180,6 +180,18 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     x.matmul(weight.transpose())
 }
 
+/// `x W`: the same with weights `[in, out]`.
+///
+/// # Panics
+/// If the sides do not fit each other.
+pub fn linear_back(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "kernels")]
+    if is_served(x.device()) {
+        return Tensor::from_dispatch(Dispatch::linear_back(x.into_dispatch(), weight.into_dispatch()));
+    }
+    x.matmul(weight)
+}
+
 /// What layers of a [pass](layered) made, which fixes the signs of another one.
 #[derive(Clone, Debug)]
 pub struct Passed(#[cfg(feature = "kernels")] std::sync::Arc<crate::perceptron::Outputs>);

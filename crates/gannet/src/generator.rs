@@ -367,8 +367,13 @@ mod tests {
     #[test]
     fn a_sample_does_not_depend_on_those_beside_it() {
         let device = device::open_default().unwrap();
-        let nets =
-            ["family = 'mlp'", "family = 'dcgan'", "family = 'resnet'\nattention = 16", "family = 'r3gan'\nwidth = 64"];
+        let nets = [
+            "family = 'mlp'",
+            "family = 'dcgan'",
+            "family = 'dcgan'\nlatent = 600",
+            "family = 'resnet'\nattention = 16",
+            "family = 'r3gan'\nwidth = 64",
+        ];
         for net in nets {
             let net: NetConfig = toml::from_str(net).unwrap();
             let card = Card {

@@ -141,9 +141,9 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
 
     fn linear_forth(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
         #[derive(Debug)]
-        struct Linear;
+        struct Forth;
 
-        impl<B: Backend + KernelOps> Backward<B, 2> for Linear {
+        impl<B: Backend + KernelOps> Backward<B, 2> for Forth {
             /// Input and weight.
             type State = [FloatTensor<B>; 2];
 
@@ -156,14 +156,40 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
         let nodes = [x.node(), weight.node()];
         let [x, weight] = [x.into_primitive(), weight.into_primitive()];
         let y = B::linear_forth(x.clone(), weight.clone());
-        match Linear.prepare::<C>(nodes).compute_bound().stateful() {
+        match Forth.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish([x, weight], y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
 
-    fn linear_back(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
-        panic!("{NO_GRADIENT}")
+    fn linear_back(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Back;
+
+        impl<B: Backend + KernelOps> Backward<B, 2> for Back {
+            /// Input and weight.
+            type State = [FloatTensor<B>; 2];
+
+            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let [node_x, node_weight] = ops.parents;
+                let grad = grads.consume::<B>(&ops.node);
+                let [x, weight] = ops.state;
+                if let Some(node) = node_x {
+                    grads.register::<B>(node.id, B::linear_forth(grad.clone(), weight));
+                }
+                if let Some(node) = node_weight {
+                    grads.register::<B>(node.id, B::linear_both(x, grad));
+                }
+            }
+        }
+
+        let nodes = [x.node(), weight.node()];
+        let [x, weight] = [x.into_primitive(), weight.into_primitive()];
+        let y = B::linear_back(x.clone(), weight.clone());
+        match Back.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish([x, weight], y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
     }
 
     fn linear_both(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {

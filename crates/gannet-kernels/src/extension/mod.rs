@@ -53,8 +53,8 @@ pub trait KernelOps: Backend {
     /// `x Wᵀ`.
     fn linear_forth(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// `dy W`, the gradient of the input. It is not differentiable.
-    fn linear_back(dy: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// `x W`, which is the gradient of its input as well.
+    fn linear_back(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// `dyᵀ x`, the gradient of the weight. It is not differentiable.
     fn linear_both(dy: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -170,10 +170,10 @@ impl KernelOps for Flex {
         })
     }
 
-    fn linear_back(dy: FlexTensor, weight: FlexTensor) -> FlexTensor {
-        let [sides, sides_w] = [&dy, &weight].map(sides);
-        run([dy, weight], Shape::new([sides[0], sides_w[1]]), |[dy, weight], dx| {
-            dense::product(Path::best(Precision::F32), Matrix::new(dy, sides), Matrix::new(weight, sides_w), &[], dx);
+    fn linear_back(x: FlexTensor, weight: FlexTensor) -> FlexTensor {
+        let [sides, sides_w] = [&x, &weight].map(sides);
+        run([x, weight], Shape::new([sides[0], sides_w[1]]), |[x, weight], y| {
+            dense::product(Path::best(Precision::F32), Matrix::new(x, sides), Matrix::new(weight, sides_w), &[], y);
         })
     }
 

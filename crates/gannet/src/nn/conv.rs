@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use gannet_kernels::{Line, Then, conv_transpose2d, conv2d, conv2d_lines, conv2d_padded, takes_lines};
+use gannet_kernels::{Line, Then, conv_transpose2d, conv2d, conv2d_lines, conv2d_padded, linear_back, takes_lines};
 
 use super::scale::{self, Scaling};
 use super::{Buffer, Dual, Init, Weights};
@@ -164,7 +164,7 @@ impl ConvTranspose2d {
         if [h, w] == [1, 1] && self.padding == 0 {
             // A single pixel spreads by a plain matrix product.
             let weight = self.weight.val().reshape([n_in, n_out * kernel_h * kernel_w]);
-            return x.reshape([n, n_in]).matmul(weight).reshape([n, n_out, kernel_h, kernel_w]);
+            return linear_back(x.reshape([n, n_in]), weight).reshape([n, n_out, kernel_h, kernel_w]);
         }
         if self.output_padding == 0 {
             return conv_transpose2d(x, self.weight.val(), self.stride, self.padding);
