@@ -186,9 +186,17 @@ mod tests {
     #[test]
     fn products_of_any_sides_equal_their_sums_on_every_path() {
         let value = |i: usize| ((i * 7919) % 1009) as f32 / 504.5 - 1.0;
-        for [m, depth, n] in
-            [[1, 1, 1], [150, 64, 2], [3, 33, 65], [64, 2, 128], [128, 150, 70], [5, 700, 300], [2, 0, 3]]
-        {
+        for [m, depth, n] in [
+            [1, 1, 1],
+            [150, 64, 2],
+            [3, 33, 65],
+            [64, 2, 128],
+            [128, 150, 70],
+            [5, 700, 300],
+            [2, 0, 3],
+            [1, 0, 3],
+            [1, 600, 2100],
+        ] {
             let (a, b): (Vec<f32>, Vec<f32>) =
                 ((0..m * depth).map(value).collect(), (0..depth * n).map(|i| value(i + 5)).collect());
             let bias: Vec<f32> = (0..n).map(|i| value(i + 11)).collect();

@@ -71,18 +71,57 @@ impl<B: KernelOps> Backward<B, 2> for Way {
     }
 }
 
-/// The gradients of input and weight of `x Wᵀ`, as far as they are asked for.
+/// The gradients of input and weight of `x Wᵀ`, or of `x W` on the way back, as far as they are asked for.
 fn register_linear<B: Backend + KernelOps>(
+    way: Way,
     [node_x, node_weight]: [Option<NodeId>; 2],
     grad: FloatTensor<B>,
     [x, weight]: [FloatTensor<B>; 2],
     grads: &mut Gradients,
 ) {
     if let Some(node) = node_x {
-        grads.register::<B>(node, B::linear_back(grad.clone(), weight));
+        let adjoint = match way {
+            Way::Forth => B::linear_back(grad.clone(), weight),
+            Way::Back => B::linear_forth(grad.clone(), weight),
+        };
+        grads.register::<B>(node, adjoint);
     }
     if let Some(node) = node_weight {
-        grads.register::<B>(node, B::linear_both(grad, x));
+        let [rows, columns] = match way {
+            Way::Forth => [grad, x],
+            Way::Back => [x, grad],
+        };
+        grads.register::<B>(node, B::linear_both(rows, columns));
+    }
+}
+
+fn track_linear<B: Backend + KernelOps, C: CheckpointStrategy>(
+    way: Way,
+    x: FloatTensor<Autodiff<B, C>>,
+    weight: FloatTensor<Autodiff<B, C>>,
+) -> FloatTensor<Autodiff<B, C>> {
+    #[derive(Debug)]
+    struct Linear(Way);
+
+    impl<B: Backend + KernelOps> Backward<B, 2> for Linear {
+        /// Input and weight.
+        type State = [FloatTensor<B>; 2];
+
+        fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+            let grad = grads.consume::<B>(&ops.node);
+            register_linear::<B>(self.0, ops.parents.map(|node| Some(node?.id)), grad, ops.state, grads);
+        }
+    }
+
+    let nodes = [x.node(), weight.node()];
+    let [x, weight] = [x.into_primitive(), weight.into_primitive()];
+    let y = match way {
+        Way::Forth => B::linear_forth(x.clone(), weight.clone()),
+        Way::Back => B::linear_back(x.clone(), weight.clone()),
+    };
+    match Linear(way).prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish([x, weight], y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
     }
 }
 
@@ -126,7 +165,8 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
                 if let Some(node) = node_bias {
                     grads.register::<B>(node.id, B::sums_of_columns(grad.clone()));
                 }
-                register_linear::<B>([node_x, node_weight].map(|node| Some(node?.id)), grad, ops.state, grads);
+                let nodes = [node_x, node_weight].map(|node| Some(node?.id));
+                register_linear::<B>(Way::Forth, nodes, grad, ops.state, grads);
             }
         }
 
@@ -140,56 +180,11 @@ impl<B: Backend + KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C>
     }
 
     fn linear_forth(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct Forth;
-
-        impl<B: Backend + KernelOps> Backward<B, 2> for Forth {
-            /// Input and weight.
-            type State = [FloatTensor<B>; 2];
-
-            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-                let grad = grads.consume::<B>(&ops.node);
-                register_linear::<B>(ops.parents.map(|node| Some(node?.id)), grad, ops.state, grads);
-            }
-        }
-
-        let nodes = [x.node(), weight.node()];
-        let [x, weight] = [x.into_primitive(), weight.into_primitive()];
-        let y = B::linear_forth(x.clone(), weight.clone());
-        match Forth.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish([x, weight], y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        track_linear::<B, C>(Way::Forth, x, weight)
     }
 
     fn linear_back(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct Back;
-
-        impl<B: Backend + KernelOps> Backward<B, 2> for Back {
-            /// Input and weight.
-            type State = [FloatTensor<B>; 2];
-
-            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-                let [node_x, node_weight] = ops.parents;
-                let grad = grads.consume::<B>(&ops.node);
-                let [x, weight] = ops.state;
-                if let Some(node) = node_x {
-                    grads.register::<B>(node.id, B::linear_forth(grad.clone(), weight));
-                }
-                if let Some(node) = node_weight {
-                    grads.register::<B>(node.id, B::linear_both(x, grad));
-                }
-            }
-        }
-
-        let nodes = [x.node(), weight.node()];
-        let [x, weight] = [x.into_primitive(), weight.into_primitive()];
-        let y = B::linear_back(x.clone(), weight.clone());
-        match Back.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish([x, weight], y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        track_linear::<B, C>(Way::Back, x, weight)
     }
 
     fn linear_both(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
