@@ -9,7 +9,8 @@ use anyhow::{Context, bail};
 use gannet::bench::{Conditions, Race, WORKLOADS, Workload, convolution_flops, peak_gflops};
 use gannet::device;
 use gannet::metric::median;
-use gannet::run::Precision;
+
+use crate::precision::Kind;
 
 /// The peer's script, so that the binary needs no other file.
 const PEER: &str = include_str!("../../../reference/train_step.py");
@@ -51,21 +52,6 @@ pub(crate) struct Args {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Kind {
-    F32,
-    Bf16,
-}
-
-impl From<Kind> for Precision {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::F32 => Self::F32,
-            Kind::Bf16 => Self::Bf16,
-        }
-    }
 }
 
 /// What a workload took.

@@ -12,6 +12,7 @@ mod interrupt;
 mod list;
 mod numbers;
 mod pictures;
+mod precision;
 mod recipe;
 mod sample;
 mod studio;

@@ -9,6 +9,7 @@ use gannet::image::{self, Picture};
 use gannet::{Generator, run};
 
 use crate::numbers::{list_of, parse_grid, parse_seeds};
+use crate::precision::Kind;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// A .png for one grid, a folder for single files; with --interpolate a .gif, .webp or .png (animated)
     #[arg(long, default_value = "samples.png", value_name = "FILE|FOLDER")]
     out: PathBuf,
+    /// What convolutions multiply: bf16 is faster on processors with products of it, and changes a pixel here and there
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Kind,
     /// Columns and rows of a grid [default: nearly square; one walk with --interpolate]
     #[arg(long, value_name = "CxR")]
     grid: Option<String>,
@@ -53,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         run::resolve(&args.source, &args.outdir)?
     };
-    let mut generator = Generator::load(path)?;
+    let mut generator = Generator::load(path)?.with_precision(args.precision.into())?;
     if let Some(class) = &args.class {
         generator = generator.of_class(class)?;
     }

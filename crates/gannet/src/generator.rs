@@ -14,7 +14,7 @@ use crate::net::{self, NetConfig, Subject};
 use crate::nn::Init;
 use crate::nn::state::{self, Tensors};
 use crate::random::{self, Purpose};
-use crate::run::{Config, checkpoint};
+use crate::run::{Config, Precision, checkpoint};
 use crate::{Error, Result, device};
 
 pub use explore::Place;
@@ -100,6 +100,7 @@ pub struct Generator {
     class: Option<usize>,
     network: net::Generator,
     device: Device,
+    precision: Precision,
 }
 
 impl Generator {
@@ -123,12 +124,12 @@ impl Generator {
         let device = device::open_default().map_err(|error| error.to_string())?;
         let network = card.net.generator(card.subject(), &mut Init::blank(&device));
         let network = state::load(network, KIND, tensors)?;
-        Ok(Self { card, class: None, network: network.valid(), device })
+        Ok(Self { card, class: None, network: network.valid(), device, precision: Precision::F32 })
     }
 
     /// A network just trained, described by `card`.
     pub(crate) fn new(card: Card, network: net::Generator, device: Device) -> Self {
-        Self { card, class: None, network, device: device.without_autodiff() }
+        Self { card, class: None, network, device: device.without_autodiff(), precision: Precision::F32 }
     }
 
     /// Writes it to `path`, atomically.
@@ -159,6 +160,13 @@ impl Generator {
     /// The same generator, asked for one class only: by its name or its number.
     pub fn of_class(self, name: &str) -> Result<Self> {
         Ok(Self { class: Some(self.class(name)?), ..self })
+    }
+
+    /// The same generator, whose convolutions multiply numbers of `precision`, if this machine does.
+    pub fn with_precision(self, precision: Precision) -> Result<Self> {
+        let refused = |problem| Error::setting(format!("the precision is {problem}"));
+        precision.check(device::default_name()).map_err(refused)?;
+        Ok(Self { precision, ..self })
     }
 
     /// The number of the class called `name`, or of that number.
@@ -299,7 +307,7 @@ impl Generator {
             let latents = matrix(batch, |input| &input.latent, self.card.net.latent());
             let condition = (n_condition > 0).then(|| matrix(batch, |input| &input.condition, n_condition));
             let draw = || self.network.forward(latents, condition.as_ref()).into_data();
-            let data = gannet_kernels::keeping_weights(draw);
+            let data = self.precision.scope(|| gannet_kernels::keeping_weights(draw));
             let values: Vec<f32> = data.iter::<f32>().collect();
             samples.extend(values.chunks(self.card.shape.n_values()).take(batch.len()).map(<[f32]>::to_vec));
         }
@@ -366,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_sample_does_not_depend_on_those_beside_it() {
-        let device = device::open_default().unwrap();
+        const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
         let nets = [
             "family = 'mlp'",
             "family = 'dcgan'",
@@ -375,34 +383,47 @@ mod tests {
             "family = 'r3gan'\nwidth = 64",
         ];
         for net in nets {
-            let net: NetConfig = toml::from_str(net).unwrap();
-            let card = Card {
-                gannet: String::new(),
-                shape: Shape { channels: 3, height: 64, width: 64 },
-                classes: vec![],
-                n_classes: 5,
-                n_codes: 1,
-                images_seen: 0,
-                data: String::new(),
-                score: None,
-                config: Config {
-                    data: DataConfig::default(),
-                    method: toml::Table::new(),
-                    train: TrainConfig::default(),
-                },
-                net,
-            };
-            let network = card.net.generator(card.subject(), &mut Init::new(0, Purpose::GeneratorWeights, &device));
-            let generator = Generator::new(card, network.valid(), device.clone());
+            let mut generator = of_net(net);
             let seeds: Vec<u64> = (0..18).collect();
-            let together = generator.values(&seeds, None).unwrap();
-            assert_ne!(together[0], together[1]);
-            for few in [vec![3], vec![17], vec![1, 4]] {
-                let values = generator.values(&few, None).unwrap();
-                let is_same = |(&seed, values): (&u64, &Vec<f32>)| together[seed as usize] == *values;
-                assert!(few.iter().zip(&values).all(is_same), "{few:?}: {:?}", generator.card.net);
+            for precision in PRECISIONS.into_iter().filter(|precision| precision.check(device::default_name()).is_ok())
+            {
+                generator = generator.with_precision(precision).unwrap();
+                let together = generator.values(&seeds, None).unwrap();
+                assert_ne!(together[0], together[1]);
+                for few in [vec![3], vec![17], vec![1, 4]] {
+                    let values = generator.values(&few, None).unwrap();
+                    let is_same = |(&seed, values): (&u64, &Vec<f32>)| together[seed as usize] == *values;
+                    assert!(few.iter().zip(&values).all(is_same), "{precision:?}, {few:?}: {:?}", generator.card.net);
+                }
             }
         }
+    }
+
+    #[test]
+    fn samples_in_bf16_are_close_to_those_in_f32() {
+        let Ok(generator) = of_net("family = 'dcgan'").with_precision(Precision::Bf16) else { return };
+        let rounded = generator.values(&[0], None).unwrap().remove(0);
+        let exact = generator.with_precision(Precision::F32).unwrap().values(&[0], None).unwrap().remove(0);
+        let error = rounded.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(error > 0.0 && error < 0.02, "{error}");
+    }
+
+    fn of_net(net: &str) -> Generator {
+        let device = device::open_default().unwrap();
+        let card = Card {
+            gannet: String::new(),
+            shape: Shape { channels: 3, height: 64, width: 64 },
+            classes: vec![],
+            n_classes: 5,
+            n_codes: 1,
+            net: toml::from_str(net).unwrap(),
+            images_seen: 0,
+            data: String::new(),
+            score: None,
+            config: Config { data: DataConfig::default(), method: toml::Table::new(), train: TrainConfig::default() },
+        };
+        let network = card.net.generator(card.subject(), &mut Init::new(0, Purpose::GeneratorWeights, &device));
+        Generator::new(card, network.valid(), device)
     }
 
     #[test]
