@@ -8,6 +8,15 @@ pub(crate) enum Kind {
     Bf16,
 }
 
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 impl From<Kind> for Precision {
     fn from(kind: Kind) -> Self {
         match kind {

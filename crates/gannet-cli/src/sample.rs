@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if columns * rows < seeds.len() {
         bail!("--grid {columns}x{rows} has {} places for {} seeds", columns * rows, seeds.len());
     }
-    write(&args.out, &png(&generator, &generator.sheet(&seeds, columns)?, &list_of(&seeds))?)
+    write(&args.out, &png(args, &generator, &generator.sheet(&seeds, columns)?, &list_of(&seeds))?)
 }
 
 fn single_files(args: &Args, generator: &Generator, seeds: &[u64]) -> anyhow::Result<()> {
@@ -91,7 +91,7 @@ fn single_files(args: &Args, generator: &Generator, seeds: &[u64]) -> anyhow::Re
         std::fs::create_dir_all(&args.out).map_err(gannet::Error::io("create", &args.out))?;
         for (seed, picture) in seeds.iter().zip(pictures) {
             let file = args.out.join(format!("seed{seed:06}.png"));
-            run::write_atomically(&file, &png(generator, &picture, &seed.to_string())?)?;
+            run::write_atomically(&file, &png(args, generator, &picture, &seed.to_string())?)?;
         }
     }
     writeln!(stdout(), "{} files in {}", seeds.len(), args.out.display())?;
@@ -110,18 +110,20 @@ fn interpolate(args: &Args, generator: &Generator, n_frames: usize, grid: [usize
     write(&args.out, &bytes)
 }
 
-/// A PNG that says where it came from.
-fn png(generator: &Generator, picture: &Picture, seeds: &str) -> anyhow::Result<Vec<u8>> {
+/// A PNG that says where it came from, and what makes it again.
+fn png(args: &Args, generator: &Generator, picture: &Picture, seeds: &str) -> anyhow::Result<Vec<u8>> {
     let card = generator.card();
     let kimg = format!("{:.1}", card.images_seen as f64 / 1000.0);
-    let text = [
+    let mut text = vec![
         ("Software", "gannet"),
         ("Source", "made by a generative adversarial network"),
         ("gannet:method", card.config.method_name()),
         ("gannet:data", &card.data),
         ("gannet:kimg", &kimg),
         ("gannet:seeds", seeds),
+        ("gannet:precision", args.precision.name()),
     ];
+    text.extend(args.class.as_deref().map(|class| ("gannet:class", class)));
     image::encode_png(picture, &text).map_err(anyhow::Error::msg)
 }
 

@@ -56,17 +56,9 @@ pub(crate) fn product(path: Path, a: Matrix<'_>, b: Matrix<'_>, bias: &[f32], y:
     let of_panel = (padded * block.columns).max(1);
     let is_shared = m * n * depth >= SHARED;
     let pack = |(panel, to): (usize, &mut [f32])| vectorized!(pack_right(b, panel * block.columns, to, block.columns));
-    if is_shared {
-        threads::each(right.chunks_mut(of_panel).enumerate(), pack);
-    } else {
-        right.chunks_mut(of_panel).enumerate().for_each(pack);
-    }
+    threads::each_if(is_shared, right.chunks_mut(of_panel).enumerate(), pack);
     let rows = |(panel, y): (usize, &mut [f32])| multiply_rows(block, a, panel * block.rows, &right, bias, y);
-    if is_shared {
-        threads::each(y.chunks_mut(block.rows * n).enumerate(), rows);
-    } else {
-        y.chunks_mut(block.rows * n).enumerate().for_each(rows);
-    }
+    threads::each_if(is_shared, y.chunks_mut(block.rows * n).enumerate(), rows);
 }
 
 /// One row, times columns that are packed when their turn comes: to pack all of them would take longer than the product.

@@ -50,8 +50,8 @@ pub(crate) enum Keeping {
     Nothing,
     /// Of all, for convolutions that compute every column by itself.
     Taps,
-    /// The same, but for convolutions by rows wherever these are possible.
-    Rows,
+    /// Of all, for whatever convolutions are the fastest: by rows and by tiles too.
+    Any,
 }
 
 thread_local! {

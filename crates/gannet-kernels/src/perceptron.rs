@@ -101,8 +101,9 @@ impl<'a> Perceptron<'a> {
         &panel[self.places[l]..self.places[l + 1]]
     }
 
-    fn n_products(&self, n: usize) -> usize {
-        n * self.layers.iter().map(|layer| layer.weight.len()).sum::<usize>()
+    /// Whether threads share the passes of `n` samples.
+    fn is_shared(&self, n: usize) -> bool {
+        n * self.layers.iter().map(|layer| layer.weight.len()).sum::<usize>() >= SHARED
     }
 
     /// `[n, out]`, with the outputs of all layers.
@@ -115,11 +116,8 @@ impl<'a> Perceptron<'a> {
         };
         let n_panels = n.div_ceil(self.columns);
         let work = |outputs: &mut [f32]| {
-            if self.n_products(n) >= SHARED {
-                threads::each(outputs.chunks_mut(self.of_panel()).zip(y.chunks_mut(of_y)).enumerate(), each);
-            } else {
-                outputs.chunks_mut(self.of_panel()).zip(y.chunks_mut(of_y)).enumerate().for_each(each);
-            }
+            let tasks = outputs.chunks_mut(self.of_panel()).zip(y.chunks_mut(of_y)).enumerate();
+            threads::each_if(self.is_shared(n), tasks, each);
         };
         // SAFETY: products write every row of their blocks, those behind the last feature too, before one is read.
         Outputs(unsafe { buffer::written(n_panels * self.of_panel(), work) })
@@ -180,12 +178,8 @@ impl<'a> Perceptron<'a> {
             let factors = if wanted[1] { factors } else { &mut [] };
             self.backward_panel(&weights, p * self.columns, pass, outputs, dy, dx, (&sizes, factors));
         };
-        let is_shared = self.n_products(n) >= SHARED;
-        if is_shared {
-            threads::each(factors.chunks_mut(of_panel).zip(dx.chunks_mut(of_x)).enumerate(), each);
-        } else {
-            factors.chunks_mut(of_panel).zip(dx.chunks_mut(of_x)).enumerate().for_each(each);
-        }
+        let is_shared = self.is_shared(n);
+        threads::each_if(is_shared, factors.chunks_mut(of_panel).zip(dx.chunks_mut(of_x)).enumerate(), each);
         let mut layers = vec![];
         if wanted[1] {
             let mut first = 0;
@@ -290,11 +284,7 @@ impl<'a> Perceptron<'a> {
             }
         };
         let mut dw = vec![0.0; n_out * n_in];
-        if is_shared {
-            threads::each(dw.chunks_mut(block.rows * n_in).enumerate(), rows);
-        } else {
-            dw.chunks_mut(block.rows * n_in).enumerate().for_each(rows);
-        }
+        threads::each_if(is_shared, dw.chunks_mut(block.rows * n_in).enumerate(), rows);
         let mut db = vec![0.0; n_out];
         for factors in panels {
             db.iter_mut().zip(&factors[size[0] + size[1]..]).for_each(|(sum, value)| *sum += value);

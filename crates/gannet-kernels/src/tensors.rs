@@ -38,11 +38,12 @@ pub fn keeps_apart(device: &Device) -> bool {
 }
 
 /// Does `work`, such as sampling a trained generator, whose convolutions keep what they prepare of their weights for the
-/// next time. Up to 268 MB are kept until other weights take their place. Convolutions of 3x3 then prepare more and multiply
-/// half as much, but compute columns by [`TOGETHER`]: a value depends, in its last bits, on all that its four depend on.
+/// next time. Up to 268 MB are kept until other weights take their place. Convolutions of 3x3, and of 4x4 with a stride of 2,
+/// then prepare more and multiply half as much, but compute columns by [`TOGETHER`], or pixels by two both ways: a value depends,
+/// in its last bits, on all that those beside it depend on.
 pub fn keeping_weights<T>(work: impl FnOnce() -> T) -> T {
     #[cfg(feature = "kernels")]
-    return crate::packs::Keeping::Rows.scope(work);
+    return crate::packs::Keeping::Any.scope(work);
     #[cfg(not(feature = "kernels"))]
     return work();
 }
@@ -65,7 +66,8 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize, gr
 
 /// The same with zeros counted above and below, left and right. A value of the output depends on what the kernel covers,
 /// never on where in the image that lies or on the image's size: a part of an image, with as much around it as the kernel
-/// reaches, gives the same bits as the whole. (Within [`keeping_weights`] this holds of rows, and of columns by [`TOGETHER`].)
+/// reaches, gives the same bits as the whole. (Within [`keeping_weights`] this holds of rows, and of columns by [`TOGETHER`];
+/// there and in training it does not hold of kernels of 4x4 with a stride of 2.)
 ///
 /// # Panics
 /// If the padded input is smaller than the kernel, or the channels do not fit the groups.

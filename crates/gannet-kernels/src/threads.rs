@@ -29,6 +29,11 @@ pub(crate) fn each<I: ExactSizeIterator + Send>(tasks: I, work: impl Fn(I::Item)
     }
 }
 
+/// [`each`], on one thread where sharing does not pay.
+pub(crate) fn each_if<I: ExactSizeIterator + Send>(pays: bool, tasks: I, work: impl Fn(I::Item) + Sync) {
+    if pays { each(tasks, work) } else { tasks.for_each(work) }
+}
+
 /// Has `n_helpers` threads help, and helps.
 fn share<'a>(scope: &Scope<'a>, n_helpers: usize, help: &'a (impl Fn() + Sync)) {
     (0..n_helpers).for_each(|_| scope.spawn(move |_| help()));

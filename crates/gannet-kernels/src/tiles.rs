@@ -10,18 +10,18 @@
 
 mod layout;
 mod points;
+mod weights;
 mod windows;
-
-use std::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::geometry::Convolution;
 use crate::packs::Way;
-use crate::path::{Block, GROUP, LANES, Lanes, Path, Vector, Wide, Work, do_widely};
+use crate::path::{GROUP, LANES, Path, do_widely};
 use crate::threads;
 use layout::{LayOutImages, LayOutInput, LayOutOutput, LayOutOutputAcross, Place, WriteInput, WriteOutput};
 use points::POINTS;
+use weights::{FoldPoints, TAPS, Weights};
 
 const KERNEL: usize = 4;
 const STRIDE: usize = 2;
@@ -33,29 +33,37 @@ const SIDE: usize = 2;
 const TASK_TILES: usize = 64;
 /// Tiles that the weights' gradient adds up before the next ones are laid out.
 const ROUND_TILES: usize = 256;
-/// Depth after which sums are stored: a panel of the left side stays in the first-level cache.
-const DEPTH: usize = 256;
 /// Channels of the input in a task of the weights' gradient.
 const TASK_CHANNELS: usize = 16;
 /// Tasks that keep all threads at work.
 const MIN_TASKS: usize = 8;
-
 /// Fewer channels than this do not make up for laying tiles out.
 const MIN_CHANNELS: usize = 32;
+/// Weights that stay in a cache until the next image, as points, and are worth few tiles.
+const MAX_WEIGHTS: usize = 1 << 20;
+/// The fewest tiles of an image that any weights are worth.
+const MIN_TILES: usize = 16;
 
 /// Whether a convolution is of the kind that is computed so.
 pub(crate) fn suits(path: Path, convolution: &Convolution) -> bool {
-    let tiles = convolution.axes.map(|axis| axis.output.div_ceil(SIDE));
-    let n_tiles = tiles[0] * tiles[1];
+    is_of_kind(path, convolution) && convolution.batch * Tiles::new(convolution).per_image() >= TASK_TILES
+}
+
+/// The same where weights are kept, whatever the number of images.
+pub(crate) fn suits_any_batch(path: Path, convolution: &Convolution) -> bool {
+    let min_tiles = if convolution.n_weights() <= MAX_WEIGHTS { MIN_TILES } else { TASK_TILES };
+    is_of_kind(path, convolution) && Tiles::new(convolution).per_image() >= min_tiles
+}
+
+fn is_of_kind(path: Path, convolution: &Convolution) -> bool {
     // Tiles that reach over the end are computed in vain.
-    let is_filled = POINTS * n_tiles <= 3 * convolution.output_pixels();
+    let is_filled = POINTS * Tiles::new(convolution).per_image() <= 3 * convolution.output_pixels();
     // With AMX products are cheap already, and laying tiles out is not; there it was not tried.
     !path.is_amx()
         && convolution.groups == 1
         && convolution.channels.iter().all(|n| *n >= MIN_CHANNELS)
         && convolution.axes.iter().all(|axis| (axis.kernel, axis.stride, axis.dilation) == (KERNEL, STRIDE, 1))
         && is_filled
-        && convolution.batch * n_tiles >= TASK_TILES
 }
 
 /// How a convolution falls into tiles.
@@ -106,114 +114,6 @@ impl Tiles {
     }
 }
 
-/// Weights as points: the left sides of products, `[point, panel, groups of depth, row, GROUP]`.
-struct Weights<C> {
-    values: Buffer<C>,
-    block: Block<C>,
-    n_rows: usize,
-    /// In cells.
-    depth: usize,
-}
-
-impl<C: Cell> Weights<C> {
-    /// Whose kernel of `row` and `depth` begins at `at(row, depth)` of `w`, with its other taps [from there](TAPS).
-    fn pack(path: Path, w: &[f32], [n_rows, depth]: [usize; 2], at: impl Fn(usize, usize) -> usize + Sync) -> Self {
-        let block = C::block(path, n_rows);
-        let n_panels = n_rows.div_ceil(block.rows);
-        let cells = depth.div_ceil(C::DEPTH);
-        let panel_cells = cells.next_multiple_of(GROUP) * block.rows;
-        let mut values = Buffer::of(POINTS * n_panels * panel_cells);
-        // A panel of each point at a time.
-        let mut panels: Vec<Vec<&mut [C]>> = (0..n_panels).map(|_| vec![]).collect();
-        values.chunks_exact_mut(panel_cells).enumerate().for_each(|(i, panel)| panels[i % n_panels].push(panel));
-        threads::each(panels.iter_mut().enumerate(), |(panel, points)| {
-            let rows = panel * block.rows..((panel + 1) * block.rows).min(n_rows);
-            do_widely(PackPanel { w, at: &at, rows, depth, panel_rows: block.rows, points });
-        });
-        Self { values, block, n_rows, depth: cells }
-    }
-
-    fn n_panels(&self) -> usize {
-        self.n_rows.div_ceil(self.block.rows)
-    }
-
-    fn padded_depth(&self) -> usize {
-        self.depth.next_multiple_of(GROUP)
-    }
-
-    /// The sums `[point, row, tile]` over the depth of `right`, `[point, panel, depth, column]`.
-    fn multiply(&self, right: &[C], n_tiles: usize, sums: &mut [f32]) {
-        let (depth, columns) = (self.padded_depth(), self.block.columns);
-        let (n_panels, n_right) = (self.n_panels(), n_tiles.div_ceil(columns));
-        multiply(self.block, [n_panels, depth, n_right], &self.values, right, sums, false);
-    }
-}
-
-/// Packs the `rows` of a panel, `[groups, panel_rows, GROUP]` of each point.
-struct PackPanel<'a, 'b, C, A> {
-    w: &'a [f32],
-    at: &'a A,
-    rows: Range<usize>,
-    depth: usize,
-    panel_rows: usize,
-    points: &'a mut [&'b mut [C]],
-}
-
-impl<C: Cell, A: Fn(usize, usize) -> usize> Work for PackPanel<'_, '_, C, A> {
-    #[inline(always)]
-    fn run<W: Wide>(self, width: W) {
-        let Self { w, at, rows, depth, panel_rows, points } = self;
-        let [down, across] = TAPS;
-        for (r, row) in rows.enumerate() {
-            for (group, first) in (0..depth).step_by(GROUP * C::DEPTH).enumerate() {
-                // The taps of the first numbers of cells, and of the second ones.
-                let mut taps = [[[[0.0; LANES]; 2]; 2]; 2];
-                for k in 0..(depth - first).min(GROUP * C::DEPTH) {
-                    let (at, lane) = (at(row, first + k), k / C::DEPTH);
-                    let [[a, b], [c, d]] = &mut taps[k % C::DEPTH];
-                    [a[lane], b[lane]] = [w[at], w[at + across]];
-                    [c[lane], d[lane]] = [w[at + down], w[at + down + across]];
-                }
-                let load = |[[a, b], [c, d]]: &[[Lanes; 2]; 2]| {
-                    points::of_weights([[width.load(a), width.load(b)], [width.load(c), width.load(d)]])
-                };
-                let (first, second) = (load(&taps[0]), load(&taps[C::DEPTH - 1]));
-                for (point, values) in points.iter_mut().enumerate() {
-                    let to = &mut values.as_chunks_mut().0[group * panel_rows + r];
-                    C::join_vectors(first[point / 3][point % 3], second[point / 3][point % 3], to);
-                }
-            }
-        }
-    }
-}
-
-/// Of each point, `sums[row][column] = left x right`, added to what is there if `is_more`. `left` is `[point, panel, groups,
-/// row, GROUP]`, `right` `[point, panel, depth, column]`; the depth is a multiple of [`GROUP`].
-fn multiply<C: Cell>(
-    block: Block<C>,
-    [n_left, depth, n_right]: [usize; 3],
-    left: &[C],
-    right: &[C],
-    sums: &mut [f32],
-    is_more: bool,
-) {
-    let Block { rows, columns, .. } = block;
-    let stride = n_right * columns;
-    let points = left.chunks_exact(n_left * depth * rows).zip(right.chunks_exact(n_right * depth * columns));
-    for ((left, right), sums) in points.zip(sums.chunks_exact_mut(n_left * rows * stride)) {
-        for first in (0..depth).step_by(DEPTH) {
-            let n = DEPTH.min(depth - first);
-            for (at, right) in right.chunks_exact(depth * columns).enumerate() {
-                let right = &right[first * columns..][..n * columns];
-                for (left, sums) in left.chunks_exact(depth * rows).zip(sums.chunks_exact_mut(rows * stride)) {
-                    let left = &left[first * rows..][..n * rows];
-                    block.multiply(n, left, right, &mut sums[at * columns..], stride, is_more || first > 0);
-                }
-            }
-        }
-    }
-}
-
 /// A convolution or its input gradient, with its weights as points.
 pub(crate) struct Packed<C> {
     tiles: Tiles,
@@ -225,9 +125,10 @@ impl<C: Cell> Packed<C> {
     pub(crate) fn new(way: Way, path: Path, convolution: &Convolution, w: &[f32]) -> Self {
         let tiles = Tiles::new(convolution);
         let (at, [n_out, depth]) = (tiles.kernels(), [tiles.channels[1], tiles.depth()]);
+        let n_tiles = convolution.batch * tiles.per_image();
         let weights = match way {
-            Way::Forth => Weights::pack(path, w, [n_out, depth], at),
-            Way::Back => Weights::pack(path, w, [depth, n_out], |k, o| at(o, k)),
+            Way::Forth => Weights::pack(path, w, [n_out, depth, n_tiles], at),
+            Way::Back => Weights::pack(path, w, [depth, n_out, n_tiles], |k, o| at(o, k)),
         };
         Self { tiles, weights, way }
     }
@@ -239,40 +140,75 @@ impl<C: Cell> Packed<C> {
 
     /// Of any number of images.
     pub(crate) fn run(&self, from: &[f32], to: &mut [f32]) {
-        let Self { tiles, .. } = self;
-        let [n_in, n_out] = tiles.channels;
-        let mut sides = [n_in * tiles.input_pixels(), n_out * tiles.output_pixels()];
-        if self.way == Way::Back {
-            sides.reverse();
+        let Self { tiles, weights, .. } = self;
+        let sides = self.sides();
+        let [read, written] = sides.map(|[n_channels, pixels]| n_channels * pixels);
+        let (n_images, n_threads) = (from.len() / read, rayon::current_num_threads());
+        if n_images < n_threads {
+            // Each image is split by panels of weights, which make whole channels.
+            let n_panels = weights.n_panels().div_ceil(n_threads).next_multiple_of(PHASES);
+            let n_channels = n_panels * weights.block.rows / self.rows_of_channel();
+            let pieces = from.chunks_exact(read).zip(to.chunks_exact_mut(written)).flat_map(|(from, to)| {
+                to.chunks_mut(n_channels * sides[1][1]).enumerate().map(move |(i, to)| (from, i * n_panels, to))
+            });
+            let pieces: Vec<(&[f32], usize, &mut [f32])> = pieces.collect();
+            threads::each(pieces.into_iter(), |(from, panel, to)| self.task(from, panel, to));
+        } else {
+            let at_once = tiles.images_of(TASK_TILES).min(n_images / n_threads);
+            let tasks = from.chunks(at_once * read).zip(to.chunks_mut(at_once * written));
+            threads::each(tasks, |(from, to)| self.task(from, 0, to));
         }
-        let at_once = tiles.images_of(TASK_TILES);
-        let tasks = from.chunks(at_once * sides[0]).zip(to.chunks_mut(at_once * sides[1]));
-        threads::each(tasks, |(from, to)| {
-            let n_images = from.len() / sides[0];
-            let n_tiles = n_images * tiles.per_image();
-            let Weights { block, depth, n_rows, .. } = self.weights;
-            let padded = [self.weights.padded_depth(), n_tiles.next_multiple_of(block.columns)];
-            let mut right = Buffer::of(POINTS * padded[0] * padded[1]);
-            if padded != [depth, n_tiles] {
-                right.fill(C::default());
-            }
-            let place = |k: usize| Place {
-                first: k * block.columns,
-                run: block.columns,
-                step: padded[0] * block.columns,
-                point: padded[0] * padded[1],
-            };
-            match self.way {
-                Way::Forth => do_widely(LayOutInput { tiles, images: from, place, to: &mut right }),
-                Way::Back => do_widely(LayOutOutput { tiles, images: from, place, to: &mut right }),
-            }
-            let mut sums = Buffer::of(POINTS * n_rows.next_multiple_of(block.rows) * padded[1]);
-            self.weights.multiply(&right, n_tiles, &mut sums);
-            match self.way {
-                Way::Forth => do_widely(WriteOutput { tiles, sums: &sums, stride: padded[1], images: to }),
-                Way::Back => do_widely(WriteInput { tiles, sums: &sums, stride: padded[1], images: to }),
-            }
-        });
+    }
+
+    /// Channels and their pixels of what is read and of what is written.
+    fn sides(&self) -> [[usize; 2]; 2] {
+        let tiles = &self.tiles;
+        let [n_in, n_out] = tiles.channels;
+        let [input, output] = [[n_in, tiles.input_pixels()], [n_out, tiles.output_pixels()]];
+        match self.way {
+            Way::Forth => [input, output],
+            Way::Back => [output, input],
+        }
+    }
+
+    /// Rows of the weights that make a channel of what is written.
+    fn rows_of_channel(&self) -> usize {
+        match self.way {
+            Way::Forth => 1,
+            Way::Back => PHASES,
+        }
+    }
+
+    /// Some whole images, or the channels of one that the panels from `first` on make.
+    fn task(&self, from: &[f32], first: usize, to: &mut [f32]) {
+        let Self { tiles, weights, way } = self;
+        let Weights { block, depth, .. } = *weights;
+        let [[n_read, read], [_, written]] = self.sides();
+        let n_images = from.len() / (n_read * read);
+        let n_channels = to.len() / (n_images * written);
+        let n_tiles = n_images * tiles.per_image();
+        let padded = [weights.padded_depth(), n_tiles.next_multiple_of(block.columns)];
+        let mut right = Buffer::of(POINTS * padded[0] * padded[1]);
+        if padded != [depth, n_tiles] {
+            right.fill(C::default());
+        }
+        let place = |k: usize| Place {
+            first: k * block.columns,
+            run: block.columns,
+            step: padded[0] * block.columns,
+            point: padded[0] * padded[1],
+        };
+        match way {
+            Way::Forth => do_widely(LayOutInput { tiles, images: from, place, to: &mut right }),
+            Way::Back => do_widely(LayOutOutput { tiles, images: from, place, to: &mut right }),
+        }
+        let n_panels = (n_channels * self.rows_of_channel()).div_ceil(block.rows);
+        let mut sums = Buffer::of(POINTS * n_panels * block.rows * padded[1]);
+        weights.multiply(first..first + n_panels, &right, n_tiles, &mut sums);
+        match way {
+            Way::Forth => do_widely(WriteOutput { tiles, n_channels, sums: &sums, stride: padded[1], images: to }),
+            Way::Back => do_widely(WriteInput { tiles, n_channels, sums: &sums, stride: padded[1], images: to }),
+        }
     }
 }
 
@@ -321,7 +257,8 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
             }
             do_widely(LayOutImages { tiles: &tiles, images, channels: channels.clone(), place, to: &mut left });
             let right = &rights[round * right_values..][..right_values];
-            multiply(block, [n_left, depth, n_right], &left, right, &mut sums, round > rounds.start);
+            let left = left.chunks_exact(n_left * block.rows * depth);
+            weights::multiply(block, [n_left, depth, n_right], left, right, &mut sums, round > rounds.start);
         }
         sums
     });
@@ -347,35 +284,4 @@ pub(crate) fn weight_gradient<C: Cell>(path: Path, convolution: &Convolution, x:
             }
         }
     });
-}
-
-/// From a tap of such a kernel to the next one down and across.
-const TAPS: [usize; 2] = [STRIDE * KERNEL, STRIDE];
-
-impl Tiles {
-    /// Where the kernel of an output channel and a phase of an input channel begins in the weights.
-    fn kernels(&self) -> impl Fn(usize, usize) -> usize + Sync + use<> {
-        let n_in = self.channels[0];
-        move |output, k| {
-            let (channel, phase) = (k / PHASES, k % PHASES);
-            (output * n_in + channel) * KERNEL * KERNEL + phase / STRIDE * KERNEL + phase % STRIDE
-        }
-    }
-}
-
-/// The weights' gradients, at each tap, from their points.
-struct FoldPoints<'a> {
-    sums: &'a [f32],
-    at: usize,
-    taps: &'a mut [[Lanes; 2]; 2],
-}
-
-impl Work for FoldPoints<'_> {
-    #[inline(always)]
-    fn run<W: Wide>(self, width: W) {
-        let taps = points::to_weights(layout::points_at(width, self.sums, self.at));
-        for (tap, to) in taps.as_flattened().iter().zip(self.taps.as_flattened_mut()) {
-            tap.store(to);
-        }
-    }
 }

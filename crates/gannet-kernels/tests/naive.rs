@@ -254,10 +254,32 @@ fn the_layers_of_real_networks_equal_their_sums() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    // By tiles, and not.
-    let of = |channels| Convolution { batch: 12, channels, groups: 1, axes: [axis(16, 4, 2, [1; 2], 1); 2] };
-    for c in [of([32, 48]), of([24, 48])] {
-        assert_on_any_number_of_threads(&c);
+    // By tiles of many images and of few, and not by tiles.
+    for (batch, channels, size) in [(12, [32, 48], 16), (1, [45, 70], 32), (3, [45, 70], 32), (12, [24, 48], 16)] {
+        let axes = [axis(size, 4, 2, [1; 2], 1); 2];
+        assert_on_any_number_of_threads(&Convolution { batch, channels, groups: 1, axes });
+    }
+}
+
+#[test]
+fn an_image_alone_is_what_it_is_among_others() {
+    for channels in [[45, 70], [24, 48]] {
+        let of = |batch| Convolution { batch, channels, groups: 1, axes: [axis(32, 4, 2, [1; 2], 1); 2] };
+        let (one, all) = (of(1), of(5));
+        let (x, w, dy) = (numbers(all.n_input(), 1), numbers(all.n_weights(), 2), numbers(all.n_output(), 3));
+        for &path in Path::available() {
+            let [mut y, mut y_alone, mut dx, mut dx_alone] =
+                [dy.len(), dy.len(), x.len(), x.len()].map(|n| vec![f32::NAN; n]);
+            forward(path, &all, &x, &w, &mut y);
+            input_gradient(path, &all, &dy, &w, &mut dx);
+            for (x, y) in x.chunks(one.n_input()).zip(y_alone.chunks_mut(one.n_output())) {
+                forward(path, &one, x, &w, y);
+            }
+            for (dy, dx) in dy.chunks(one.n_output()).zip(dx_alone.chunks_mut(one.n_input())) {
+                input_gradient(path, &one, dy, &w, dx);
+            }
+            assert!(y == y_alone && dx == dx_alone, "{path:?}, {channels:?}");
+        }
     }
 }
 

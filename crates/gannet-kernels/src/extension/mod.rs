@@ -335,13 +335,12 @@ impl Way {
         count(&convolution);
         let best = Path::best(precision);
         let by_rows = winograd::path(precision, [convolution.channels[0]]);
-        let may_be_by_rows = self == Self::Forth && precision != Precision::Bf16 && Keeping::current() == Keeping::Rows;
-        let (layout, path) = if may_be_by_rows && winograd::suits(by_rows, &convolution) {
-            (Layout::Rows, by_rows)
-        } else if Keeping::current() == Keeping::Nothing && tiles::suits(best, &convolution) {
-            (Layout::Tiles(self), best)
-        } else {
-            (Layout::Taps(self), best)
+        let may_be_by_rows = self == Self::Forth && precision != Precision::Bf16;
+        let (layout, path) = match Keeping::current() {
+            Keeping::Nothing if tiles::suits(best, &convolution) => (Layout::Tiles(self), best),
+            Keeping::Any if may_be_by_rows && winograd::suits(by_rows, &convolution) => (Layout::Rows, by_rows),
+            Keeping::Any if tiles::suits_any_batch(best, &convolution) => (Layout::Tiles(self), best),
+            _ => (Layout::Taps(self), best),
         };
         let packed = packs::packed(layout, path, &convolution, &weight.to_contiguous());
         let shape = shape(&convolution, if self == Self::Forth { 1 } else { 0 });

@@ -126,9 +126,11 @@ impl<C: Cell, P: Fn(usize) -> Place> Work for LayOutImages<'_, C, P> {
     }
 }
 
-/// The adjoint of [`LayOutInput`], of all channels, from `[point, phase of a channel, tile]` with rows of `stride`.
+/// The adjoint of [`LayOutInput`], from `[point, phase of a channel, tile]` with rows of `stride`.
 pub(super) struct WriteInput<'a> {
     pub(super) tiles: &'a Tiles,
+    /// Of each image.
+    pub(super) n_channels: usize,
     pub(super) sums: &'a [f32],
     pub(super) stride: usize,
     pub(super) images: &'a mut [f32],
@@ -137,12 +139,12 @@ pub(super) struct WriteInput<'a> {
 impl Work for WriteInput<'_> {
     #[inline(always)]
     fn run<W: Wide>(self, width: W) {
-        let Self { tiles, sums, stride, images } = self;
+        let Self { tiles, n_channels, sums, stride, images } = self;
         let pixels = tiles.input_pixels();
-        let image = tiles.channels[0] * pixels;
+        let image = n_channels * pixels;
         let n_images = images.len() / image;
         let mut windows = tiles.input_windows(n_images);
-        for channel in 0..tiles.channels[0] {
+        for channel in 0..n_channels {
             for phase in 0..PHASES {
                 for tile in tiles.firsts(n_images) {
                     let points = points_at(width, sums, (channel * PHASES + phase) * stride + tile);
@@ -251,6 +253,8 @@ impl<C: Cell> Work for LayOutOutputAcross<'_, C> {
 /// Writes images of the output from `[point, channel, tile]` with rows of `stride`.
 pub(super) struct WriteOutput<'a> {
     pub(super) tiles: &'a Tiles,
+    /// Of each image.
+    pub(super) n_channels: usize,
     pub(super) sums: &'a [f32],
     pub(super) stride: usize,
     pub(super) images: &'a mut [f32],
@@ -259,12 +263,12 @@ pub(super) struct WriteOutput<'a> {
 impl Work for WriteOutput<'_> {
     #[inline(always)]
     fn run<W: Wide>(self, width: W) {
-        let Self { tiles, sums, stride, images } = self;
+        let Self { tiles, n_channels, sums, stride, images } = self;
         let pixels = tiles.output_pixels();
-        let image = tiles.channels[1] * pixels;
+        let image = n_channels * pixels;
         let n_images = images.len() / image;
         let mut windows = tiles.output_windows(n_images);
-        for channel in 0..tiles.channels[1] {
+        for channel in 0..n_channels {
             for tile in tiles.firsts(n_images) {
                 let points = points_at(width, sums, channel * stride + tile);
                 for (row, pixels) in points::to_output(points).into_iter().enumerate() {
