@@ -335,10 +335,11 @@ impl Way {
         count(&convolution);
         let best = Path::best(precision);
         let by_rows = winograd::path(precision, [convolution.channels[0]]);
-        let may_be_by_rows = self == Self::Forth && precision != Precision::Bf16;
         let (layout, path) = match Keeping::current() {
             Keeping::Nothing if tiles::suits(best, &convolution) => (Layout::Tiles(self), best),
-            Keeping::Any if may_be_by_rows && winograd::suits(by_rows, &convolution) => (Layout::Rows, by_rows),
+            // Sums of neighbours, rounded to bf16, would lose more than the neighbours.
+            Keeping::Any if precision == Precision::Bf16 => (Layout::Taps(self), best),
+            Keeping::Any if self == Self::Forth && winograd::suits(by_rows, &convolution) => (Layout::Rows, by_rows),
             Keeping::Any if tiles::suits_any_batch(best, &convolution) => (Layout::Tiles(self), best),
             _ => (Layout::Taps(self), best),
         };
