@@ -268,19 +268,23 @@ fn an_image_alone_is_what_it_is_among_others() {
         let (one, all) = (of(1), of(5));
         let (x, w, dy) = (numbers(all.n_input(), 1), numbers(all.n_weights(), 2), numbers(all.n_output(), 3));
         for &path in Path::available() {
-            let [mut y, mut y_alone, mut dx, mut dx_alone] =
-                [dy.len(), dy.len(), x.len(), x.len()].map(|n| vec![f32::NAN; n]);
-            forward(path, &all, &x, &w, &mut y);
-            input_gradient(path, &all, &dy, &w, &mut dx);
-            for (x, y) in x.chunks(one.n_input()).zip(y_alone.chunks_mut(one.n_output())) {
-                forward(path, &one, x, &w, y);
+            let mut alone = [vec![], vec![]];
+            for (x, dy) in x.chunks(one.n_input()).zip(dy.chunks(one.n_output())) {
+                let [y, dx] = forth_and_back(path, &one, x, &w, dy);
+                alone[0].extend(y);
+                alone[1].extend(dx);
             }
-            for (dy, dx) in dy.chunks(one.n_output()).zip(dx_alone.chunks_mut(one.n_input())) {
-                input_gradient(path, &one, dy, &w, dx);
-            }
-            assert!(y == y_alone && dx == dx_alone, "{path:?}, {channels:?}");
+            assert!(forth_and_back(path, &all, &x, &w, &dy) == alone, "{path:?}, {channels:?}");
         }
     }
+}
+
+/// The output and the input gradient.
+fn forth_and_back(path: Path, c: &Convolution, x: &[f32], w: &[f32], dy: &[f32]) -> [Vec<f32>; 2] {
+    let [mut y, mut dx] = [dy.len(), x.len()].map(|n| vec![0.0; n]);
+    forward(path, c, x, w, &mut y);
+    input_gradient(path, c, dy, w, &mut dx);
+    [y, dx]
 }
 
 fn assert_on_any_number_of_threads(c: &Convolution) {
@@ -288,9 +292,8 @@ fn assert_on_any_number_of_threads(c: &Convolution) {
     for &path in Path::available() {
         let results = [1, 2, 5].map(|n_threads| {
             rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(|| {
-                let [mut y, mut dx, mut dw] = [dy.len(), x.len(), w.len()].map(|n| vec![0.0; n]);
-                forward(path, c, &x, &w, &mut y);
-                input_gradient(path, c, &dy, &w, &mut dx);
+                let [y, dx] = forth_and_back(path, c, &x, &w, &dy);
+                let mut dw = vec![0.0; w.len()];
                 weight_gradient(path, c, &x, &dy, &mut dw);
                 [y, dx, dw].map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
             })
