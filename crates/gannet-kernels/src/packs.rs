@@ -75,7 +75,7 @@ impl Keeping {
 
 static KEPT: Mutex<VecDeque<Pack>> = Mutex::new(VecDeque::new());
 
-/// `weight`, which is contiguous, packed for `convolution` of any number of images.
+/// `weight`, which is contiguous, packed for `convolution` of one image or of any other number.
 pub(crate) fn packed(layout: Layout, path: Path, convolution: &Convolution, weight: &FlexTensor) -> Arc<Packed> {
     let values = weight.as_slice::<f32>().unwrap_or_default();
     let pack = || match layout {
@@ -88,8 +88,12 @@ pub(crate) fn packed(layout: Layout, path: Path, convolution: &Convolution, weig
         return Arc::new(pack());
     }
     let any_size = |axis: Axis| Axis { input: 0, output: 0, padding: 0, ..axis };
-    let axes = if layout == Layout::Rows { convolution.axes.map(any_size) } else { convolution.axes };
-    let kind = (layout, path, Convolution { batch: 0, axes, ..*convolution });
+    // Blocks for one image may be narrower than those for several.
+    let (batch, axes) = match layout {
+        Layout::Rows => (0, convolution.axes.map(any_size)),
+        Layout::Taps(_) | Layout::Tiles(_) => (convolution.batch.min(2), convolution.axes),
+    };
+    let kind = (layout, path, Convolution { batch, axes, ..*convolution });
     let is_same = |pack: &Pack| {
         let kept = pack.weight.as_slice::<f32>().unwrap_or_default();
         pack.kind == kind && kept.as_ptr_range() == values.as_ptr_range()

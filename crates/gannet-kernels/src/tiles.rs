@@ -145,9 +145,12 @@ impl<C: Cell> Packed<C> {
         let [read, written] = sides.map(|[n_channels, pixels]| n_channels * pixels);
         let (n_images, n_threads) = (from.len() / read, rayon::current_num_threads());
         if n_images < n_threads {
-            // Each image is split by panels of weights, which make whole channels.
-            let n_panels = weights.n_panels().div_ceil(n_threads).next_multiple_of(PHASES);
-            let n_channels = n_panels * weights.block.rows / self.rows_of_channel();
+            // Each image is split by panels of weights, as many as make whole channels.
+            let (rows, rows_of_channel) = (weights.block.rows, self.rows_of_channel());
+            let are_whole = |n_panels: &usize| (n_panels * rows).is_multiple_of(rows_of_channel);
+            let whole = (1..PHASES).find(are_whole).unwrap_or(PHASES);
+            let n_panels = weights.n_panels().div_ceil(n_threads).next_multiple_of(whole);
+            let n_channels = n_panels * rows / rows_of_channel;
             let pieces = from.chunks_exact(read).zip(to.chunks_exact_mut(written)).flat_map(|(from, to)| {
                 to.chunks_mut(n_channels * sides[1][1]).enumerate().map(move |(i, to)| (from, i * n_panels, to))
             });
