@@ -40,8 +40,8 @@ struct Pack {
     packed: Arc<Packed>,
 }
 
-/// Values of all that is kept, 268 MB, beside the weights themselves: more than the largest network here has, a U-Net for pictures
-/// of 256 pixels.
+/// Values of all that is kept, 268 MB, beside the weights themselves: a little more than what the largest network here, a U-Net for
+/// pictures of 256 pixels, is packed to for one picture. What is packed to more is packed anew each time.
 const MAX_VALUES: usize = 64 << 20;
 
 /// What is kept of weights.

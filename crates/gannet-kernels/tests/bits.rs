@@ -4,8 +4,12 @@
 
 mod common;
 
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{axis, numbers};
-use gannet_kernels::{Convolution, Path, forward, forward_by_rows, input_gradient, weight_gradient};
+use gannet_kernels::{
+    Convolution, Path, conv_transpose2d, forward, forward_by_rows, input_gradient, keeping_weights,
+    keeping_weights_of_columns, weight_gradient,
+};
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
@@ -32,6 +36,26 @@ fn an_image_alone_is_what_it_is_among_others() {
             assert!(forth_and_back(path, &all, &x, &w, &dy) == alone, "{path:?}, {channels:?}");
         }
     }
+}
+
+#[test]
+fn a_sample_alone_is_what_it_is_among_others_where_weights_are_kept() {
+    let device = Device::default();
+    let of = |shape: [usize; 4], seed| {
+        Tensor::<4>::from_data(TensorData::new(numbers(shape.iter().product(), seed), shape), &device)
+    };
+    let (x, weight) = (of([5, 80, 8, 8], 1), of([80, 48, 4, 4], 2));
+    let values = |x: &Tensor<4>| -> Vec<f32> {
+        conv_transpose2d(x.clone(), weight.clone(), 2, 1).into_data().iter::<f32>().collect()
+    };
+    let [together, alone] = keeping_weights(|| {
+        let alone = (0..5).flat_map(|n| values(&x.clone().narrow(0, n, 1))).collect();
+        [values(&x), alone]
+    });
+    assert!(together == alone);
+    let by_columns = keeping_weights_of_columns(|| values(&x));
+    let error = together.iter().zip(&by_columns).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(error < 1e-4, "{error}");
 }
 
 /// The output and the input gradient.
